@@ -1,0 +1,1 @@
+//! A memtable for LSM storage engines.

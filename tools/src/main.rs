@@ -1,0 +1,3 @@
+//! The verimem command.
+
+fn main() {}

@@ -181,13 +181,36 @@ fn mark_tests(tokens: &mut [Token]) {
     }
 }
 
-/// Whether an attribute is `cfg(test)`, or `cfg(all(.., test, ..))`.
+/// Whether an attribute is a `cfg` that holds in test builds only.
 fn is_test_only(attribute: &[Token]) -> bool {
-    let has = |name: &str| attribute.iter().any(|t| t.is(name));
-    let negated = attribute
-        .windows(3)
-        .any(|w| w[0].is("not") && w[1].is("(") && w[2].is("test"));
-    attribute.first().is_some_and(|t| t.is("cfg")) && has("test") && !negated && !has("any")
+    let is_cfg = attribute.len() > 2 && attribute[0].is("cfg") && attribute[1].is("(");
+    is_cfg && implies_test(&attribute[2..attribute.len() - 1])
+}
+
+/// Whether a condition cannot hold outside test builds.
+fn implies_test(condition: &[Token]) -> bool {
+    let inner = || condition.get(2..condition.len() - 1).unwrap_or_default();
+    match condition.first().map_or("", |t| t.text.as_str()) {
+        "test" => condition.len() == 1,
+        "all" => alternatives(inner()).into_iter().any(implies_test),
+        "any" => alternatives(inner()).into_iter().all(implies_test),
+        _ => false,
+    }
+}
+
+/// A list of conditions, split at its own commas.
+fn alternatives(list: &[Token]) -> Vec<&[Token]> {
+    let mut depth = 0usize;
+    list.split(|token| {
+        match token.kind {
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && token.is(",")
+    })
+    .filter(|part| !part.is_empty())
+    .collect()
 }
 
 /// The last token of the item that starts at `from`: its `;`, or the end of
@@ -264,5 +287,28 @@ mod tests {
     fn broken_source_names_the_file() {
         let error = SourceFile::parse("src/x.rs", "fn f( {").unwrap_err();
         assert!(error.starts_with("src/x.rs:"), "{error}");
+    }
+
+    #[test]
+    fn a_condition_is_test_only_when_it_cannot_hold_elsewhere() {
+        let test_only = |condition: &str| {
+            let text = format!("#[cfg({condition})] mod m {{}}");
+            SourceFile::parse("x.rs", &text).unwrap().tokens[0].in_test
+        };
+        for condition in [
+            "test",
+            "all(test, not(any(loom, shuttle)))",
+            "any(test, all(unix, test),)",
+        ] {
+            assert!(test_only(condition), "{condition}");
+        }
+        for condition in [
+            "not(test)",
+            "any(test, unix)",
+            "all(unix, not(test))",
+            "feature = \"test\"",
+        ] {
+            assert!(!test_only(condition), "{condition}");
+        }
     }
 }

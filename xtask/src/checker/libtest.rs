@@ -7,7 +7,7 @@ use crate::process::Captured;
 
 /// Panics that say the search was cut short, or that the harness was misused:
 /// no property of the code under test was violated.
-const NOT_A_PROPERTY: [&str; 8] = [
+const NOT_A_PROPERTY: [&str; 9] = [
     "exceeded maximum number of branches",
     "Model exceeded",
     "exceeded max_steps bound",
@@ -16,6 +16,9 @@ const NOT_A_PROPERTY: [&str; 8] = [
     "there is no such thing as", // an ordering that the operation cannot have
     "VERIMEM_WEAKEN",
     "VERIMEM_FAULT",
+    // An outcome that the model must reach was not reached, or it explored too
+    // little. That fails the model, and says nothing against a mutant.
+    "WITNESS:",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +165,7 @@ mod tests {
             "exceeded max_steps bound 100. this might be caused by an unfair schedule",
             "there is no such thing as a release load",
             "VERIMEM_WEAKEN: no site is called X",
+            "WITNESS: the new value was never seen",
         ] {
             assert!(
                 matches!(panicked(message), Verdict::Failed(Ending::Limit(_))),

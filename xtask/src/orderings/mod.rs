@@ -27,11 +27,15 @@ pub fn run(workspace: &Workspace, args: &OrderingsArgs) -> Result<(), String> {
     let tree = Tree::load(workspace.root())?;
     let sites = placed_sites(&tree)?;
     let chosen = choose(&sites, args.site.as_deref())?;
+    let mutants = mutants::of_sites(&chosen);
     let faults = if args.faults {
         ledger::faults()
     } else {
         Vec::new()
     };
+    if mutants.is_empty() && faults.is_empty() {
+        return Err("every chosen site is Relaxed: there is nothing to weaken".into());
+    }
 
     let loom = Hunter::new(Binary::build(workspace, Checker::Loom)?);
     let shuttle = if faults.iter().any(|f| f.checker == Checker::Shuttle) {
@@ -39,7 +43,6 @@ pub fn run(workspace: &Workspace, args: &OrderingsArgs) -> Result<(), String> {
     } else {
         None
     };
-    let mutants = mutants::of_sites(&chosen);
     let mut quarries: Vec<(&Hunter, Quarry)> = Vec::new();
     for mutant in &mutants {
         quarries.push((&loom, Quarry::mutant(mutant)));

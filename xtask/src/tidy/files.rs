@@ -107,43 +107,38 @@ fn module_folder(path: &str) -> String {
     }
 }
 
-/// The files git tracks or would track. Without git (an unpacked package),
-/// every file outside build folders and hidden ones.
+/// The files git tracks or would track. Where git cannot say (an unpacked
+/// package), every file outside build folders.
 fn list(root: &Path) -> Result<Vec<String>, String> {
-    let mut files = if root.join(".git").exists() {
-        list_with_git(root)?
-    } else {
-        let mut files = Vec::new();
-        walk(root, "", &mut files)?;
-        files
+    let mut files = match list_with_git(root) {
+        Some(files) => files,
+        None => {
+            let mut files = Vec::new();
+            walk(root, "", &mut files)?;
+            files
+        }
     };
     files.sort();
     files.dedup();
     Ok(files)
 }
 
-fn list_with_git(root: &Path) -> Result<Vec<String>, String> {
+fn list_with_git(root: &Path) -> Option<Vec<String>> {
+    // A folder that is not a checkout itself may lie inside another one.
+    if !root.join(".git").exists() {
+        return None;
+    }
     let output = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        // The checkout may belong to another user, as in a container.
+        .args(["-c", "safe.directory=*", "ls-files", "-z"])
+        .args(["--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output()
-        .map_err(|e| format!("cannot start git: {e}"))?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("git cannot list the files: {}", reason.trim()));
-    }
+        .ok()
+        .filter(|output| output.status.success())?;
     let names = String::from_utf8_lossy(&output.stdout);
-    Ok(names
-        .split('\0')
-        .filter(|n| !n.is_empty())
-        .map(ToOwned::to_owned)
-        .collect())
+    let names = names.split('\0').filter(|name| !name.is_empty());
+    Some(names.map(ToOwned::to_owned).collect())
 }
 
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! Running other programs: cargo with inherited output, test binaries with
 //! captured output and a time limit.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -72,21 +72,25 @@ pub fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// The command as a developer would type it.
+/// The command as a developer would type it in the folder where it runs.
 pub fn describe(command: &Command) -> String {
+    let folder = command.get_current_dir();
+    let shown = |text: &OsStr| {
+        let inside = folder.and_then(|folder| Path::new(text).strip_prefix(folder).ok());
+        let path = inside.map_or(text, Path::as_os_str);
+        path.to_string_lossy().into_owned()
+    };
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
-        let Some(value) = value else { continue };
-        let value = value.to_string_lossy();
+        let Some(value) = value.map(shown) else {
+            continue;
+        };
         let quote = if value.contains(' ') { "\"" } else { "" };
         words.push(format!("{}={quote}{value}{quote}", name.to_string_lossy()));
     }
     let program = Path::new(command.get_program());
-    words.push(program.file_stem().map_or_else(
-        || command.get_program().to_string_lossy().into_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    ));
-    words.extend(command.get_args().map(|a| a.to_string_lossy().into_owned()));
+    words.push(shown(program.file_stem().unwrap_or(program.as_os_str())));
+    words.extend(command.get_args().map(shown));
     words.join(" ")
 }
 
@@ -202,6 +206,13 @@ mod tests {
             describe(&command),
             "RUSTFLAGS=\"--cfg loom\" cargo test --release"
         );
+        let folder = std::env::temp_dir();
+        let mut command = Command::new(folder.join("bin").join("cargo"));
+        command
+            .arg(folder.join("x"))
+            .current_dir(&folder)
+            .env("CARGO_TARGET_DIR", folder.join("t"));
+        assert_eq!(describe(&command), "CARGO_TARGET_DIR=t cargo x");
     }
 
     #[test]

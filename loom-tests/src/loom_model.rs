@@ -38,7 +38,10 @@ pub struct Outcomes(Arc<Mutex<BTreeSet<String>>>);
 impl Outcomes {
     /// Notes the outcome of one execution.
     pub fn note(&self, outcome: impl Into<String>) {
-        self.0.lock().expect("no panic with the lock held").insert(outcome.into());
+        self.0
+            .lock()
+            .expect("no panic with the lock held")
+            .insert(outcome.into());
     }
 
     /// All outcomes so far.

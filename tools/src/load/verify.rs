@@ -1,0 +1,247 @@
+//! Comparing the tables with the file system.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use indicatif::ProgressBar;
+use verimem::MemTable;
+use verimem::entry::EntryRef;
+use verimem::key::Kind;
+
+use super::fill::{Loaded, Stamp};
+use super::tables::Tables;
+use super::{Note, in_threads};
+
+/// What the comparison found.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// Entries equal to their file, by `get` and by scan.
+    pub verified: u64,
+    /// Entries that are wrong, missing, or should not be there.
+    pub mismatches: Vec<Note>,
+    /// Entries that differ from a file that changed while it was loaded.
+    pub changed: Vec<Note>,
+}
+
+/// Files per turn: enough that a turn's first seek does not matter, few enough
+/// that no thread is left with a long tail.
+const TURN: usize = 256;
+
+/// Reads every loaded file again and compares it with `get` and with an
+/// ordered scan of all tables, in which each key appears once and nothing else.
+pub fn verify(
+    root: &Path,
+    loaded: &[Loaded],
+    tables: &Tables,
+    threads: usize,
+    bar: &ProgressBar,
+) -> Verified {
+    let tables = tables.all();
+    let turn = AtomicUsize::new(0);
+    let turns = loaded.len().div_ceil(TURN);
+    let parts = in_threads(threads, || {
+        let mut verifier = Verifier {
+            root,
+            tables: &tables,
+            bar,
+            made: Verified::default(),
+            content: Vec::new(),
+        };
+        loop {
+            let number = turn.fetch_add(1, Ordering::Relaxed);
+            if number >= turns {
+                return verifier.made;
+            }
+            let start = number * TURN;
+            let end = loaded.len().min(start + TURN);
+            verifier.range(&loaded[start..end], start == 0, loaded.get(end));
+        }
+    });
+    let mut all = Verified::default();
+    for part in parts {
+        all.verified += part.verified;
+        all.mismatches.extend(part.mismatches);
+        all.changed.extend(part.changed);
+    }
+    all.mismatches.sort_by(|a, b| a.path.cmp(&b.path));
+    all.changed.sort_by(|a, b| a.path.cmp(&b.path));
+    all
+}
+
+struct Verifier<'a> {
+    root: &'a Path,
+    tables: &'a [Arc<MemTable>],
+    bar: &'a ProgressBar,
+    made: Verified,
+    content: Vec<u8>,
+}
+
+impl Verifier<'_> {
+    /// Scans from the range's first key up to `next`, the first key behind it.
+    fn range(&mut self, range: &[Loaded], first: bool, next: Option<&Loaded>) {
+        let Some(start) = range.first() else { return };
+        let tables = self.tables;
+        let mut scan = Scan::new(tables, (!first).then(|| start.file.key()));
+        for expected in range {
+            let found = self.scan_to(&mut scan, Some(expected));
+            self.compare(expected, found);
+            if found.is_some() {
+                scan.advance();
+            }
+            self.bar.inc(1);
+        }
+        self.scan_to(&mut scan, next);
+    }
+
+    /// Moves to the expected entry; whatever lies before it should not be there.
+    fn scan_to<'t>(
+        &mut self,
+        scan: &mut Scan<'t>,
+        expected: Option<&Loaded>,
+    ) -> Option<EntryRef<'t>> {
+        while let Some(entry) = scan.entry() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.mismatch_key(b"", format!("scan fails: {error}"));
+                    scan.advance();
+                    continue;
+                }
+            };
+            match expected.map(|expected| entry.user_key.cmp(expected.file.key())) {
+                Some(std::cmp::Ordering::Equal) => return Some(entry),
+                Some(std::cmp::Ordering::Greater) => return None,
+                Some(std::cmp::Ordering::Less) | None => {
+                    self.mismatch_key(
+                        entry.user_key,
+                        "the scan yields it out of order, twice or unasked",
+                    );
+                    scan.advance();
+                }
+            }
+        }
+        None
+    }
+
+    fn mismatch_key(&mut self, key: &[u8], reason: impl ToString) {
+        let path = String::from_utf8_lossy(key).into_owned();
+        self.made.mismatches.push(Note {
+            path,
+            reason: reason.to_string(),
+        });
+    }
+
+    fn compare(&mut self, expected: &Loaded, scanned: Option<EntryRef<'_>>) {
+        let key = expected.file.key();
+        let Some(scanned) = scanned else {
+            return self.mismatch_key(key, "the scan misses it");
+        };
+        if (scanned.sequence, scanned.kind) != (expected.sequence, Kind::VALUE) {
+            let reason = format!(
+                "sequence {} and kind {:?} where {} was added",
+                scanned.sequence, scanned.kind, expected.sequence
+            );
+            return self.mismatch_key(key, reason);
+        }
+        match Tables::get(self.tables, key) {
+            Ok(got) if got == (scanned.sequence, scanned.value) => {}
+            Ok(_) => return self.mismatch_key(key, "get and scan disagree"),
+            Err(reason) => return self.mismatch_key(key, reason),
+        }
+        self.compare_with_file(expected, scanned.value);
+    }
+
+    fn compare_with_file(&mut self, expected: &Loaded, value: &[u8]) {
+        let path = &expected.file.relative;
+        let stamp = match self.read(path) {
+            Ok(_) if self.content == value => {
+                self.made.verified += 1;
+                return;
+            }
+            Ok(stamp) => stamp,
+            Err(error) => {
+                let reason = format!("cannot be read again: {error}");
+                return self.made.changed.push(Note::new(path, reason));
+            }
+        };
+        if expected.stamp == Some(stamp) {
+            self.made
+                .mismatches
+                .push(Note::new(path, "the entry differs from the file"));
+        } else {
+            self.made
+                .changed
+                .push(Note::new(path, "changed while loading"));
+        }
+    }
+
+    fn read(&mut self, relative: &Path) -> io::Result<Stamp> {
+        self.content.clear();
+        let mut open = fs::File::open(self.root.join(relative))?;
+        let stamp = Stamp::of(&open)?;
+        open.read_to_end(&mut self.content)?;
+        Ok(stamp)
+    }
+}
+
+/// An ordered scan over several tables.
+struct Scan<'t> {
+    cursors: Vec<Cursor<'t>>,
+    smallest: Option<usize>,
+}
+
+type Cursor<'t> = verimem::InternalIter<&'t MemTable>;
+
+impl<'t> Scan<'t> {
+    /// Starts at the first key not below `from`, or at the very first.
+    fn new(tables: &'t [Arc<MemTable>], from: Option<&[u8]>) -> Self {
+        let cursors = tables
+            .iter()
+            .map(|table| {
+                let mut cursor = table.iter();
+                match from {
+                    Some(key) => cursor.seek(key, verimem::key::MAX_SEQUENCE_NUMBER),
+                    None => cursor.seek_to_first(),
+                }
+                cursor
+            })
+            .collect();
+        let mut scan = Self {
+            cursors,
+            smallest: None,
+        };
+        scan.choose();
+        scan
+    }
+
+    fn entry(&self) -> Option<verimem::Result<EntryRef<'t>>> {
+        self.smallest.map(|index| self.cursors[index].entry())
+    }
+
+    fn advance(&mut self) {
+        if let Some(index) = self.smallest {
+            self.cursors[index].next();
+            self.choose();
+        }
+    }
+
+    fn choose(&mut self) {
+        let mut best: Option<(usize, Option<&[u8]>)> = None;
+        for (index, cursor) in self
+            .cursors
+            .iter()
+            .enumerate()
+            .filter(|(_, cursor)| cursor.valid())
+        {
+            // A broken entry counts as the smallest, so that it is reported first.
+            let key = cursor.entry().ok().map(|entry| entry.user_key);
+            if best.is_none_or(|(_, least)| key < least) {
+                best = Some((index, key));
+            }
+        }
+        self.smallest = best.map(|(index, _)| index);
+    }
+}

@@ -1,7 +1,6 @@
 //! Write a few versions of keys, read them at snapshots, scan, seal.
 
-use verimem::key::{Kind, MAX_SEQUENCE_NUMBER};
-use verimem::{Lookup, MemTable};
+use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable};
 
 fn main() -> verimem::Result<()> {
     let table = MemTable::builder().write_buffer_size(4 << 20).build()?;
@@ -14,8 +13,13 @@ fn main() -> verimem::Result<()> {
     // A snapshot is a sequence number: what was written later is not there yet.
     for snapshot in [2, MAX_SEQUENCE_NUMBER] {
         match table.get(b"apple", snapshot)? {
-            Lookup::Found { value, sequence, .. } => {
-                println!("apple is {} (sequence {sequence})", String::from_utf8_lossy(value));
+            Lookup::Found {
+                value, sequence, ..
+            } => {
+                println!(
+                    "apple is {} (sequence {sequence})",
+                    String::from_utf8_lossy(value)
+                );
             }
             other => println!("apple: {other:?}"),
         }
@@ -23,13 +27,17 @@ fn main() -> verimem::Result<()> {
 
     // The keys that are visible now, in order: the banana is deleted.
     let mut cursor = table.visible(MAX_SEQUENCE_NUMBER);
-    cursor.seek_to_first();
-    while cursor.valid() {
-        println!("visible: {}", String::from_utf8_lossy(cursor.key()));
-        cursor.next();
+    cursor.seek_to_first()?;
+    while let Some(key) = cursor.key() {
+        println!("visible: {}", String::from_utf8_lossy(key));
+        cursor.next()?;
     }
 
     table.seal()?;
-    println!("{} entries; writing now: {:?}", table.stats().entries, table.add(5, Kind::VALUE, b"x", b""));
+    println!(
+        "{} entries; writing now: {:?}",
+        table.stats().entries,
+        table.add(5, Kind::VALUE, b"x", b"")
+    );
     Ok(())
 }

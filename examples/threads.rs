@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use verimem::key::Kind;
-use verimem::{Error, MemTable};
+use verimem::{Error, Kind, MemTable};
 
 fn main() -> verimem::Result<()> {
     let table = Arc::new(MemTable::builder().build()?);
@@ -29,9 +28,13 @@ fn main() -> verimem::Result<()> {
 
     // Sealing lets the writers inside finish and refuses all others.
     table.seal()?;
-    println!("{} entries in {} bytes", table.stats().entries, table.memory_usage().used);
+    println!(
+        "{} entries in {} bytes",
+        table.stats().entries,
+        table.memory_usage().used
+    );
 
-    let mut cursor = MemTable::owned_iter(Arc::clone(&table));
+    let mut cursor = table.owned_iter();
     drop(table);
     let scan = thread::spawn(move || {
         let mut count = 0;
@@ -42,6 +45,9 @@ fn main() -> verimem::Result<()> {
         }
         count
     });
-    println!("{:?} entries scanned after the table was let go", scan.join());
+    println!(
+        "{:?} entries scanned after the table was let go",
+        scan.join()
+    );
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use verimem::entry::Protection;
+use verimem::Protection;
 
 use crate::outcome::{self, Problem};
 use crate::size::parse_size;

@@ -161,7 +161,7 @@ fn load_fails_for_an_unreadable_file() {
     use std::os::unix::fs::PermissionsExt;
     let tree = small_tree();
     let locked = tree.0.join("binary");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&locked).is_ok() {
         // A privileged user can read everything: nothing to see here.
         return;

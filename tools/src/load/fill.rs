@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::ProgressBar;
-use verimem::entry::encoded_len;
+use verimem::encoded_len;
 
 use super::tables::Tables;
 use super::tree::File;

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use verimem::entry::Protection;
-use verimem::key::{Kind, MAX_SEQUENCE_NUMBER};
+use verimem::Protection;
 use verimem::{Error, Lookup, MemTable};
+use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 
 use crate::cli::LoadArgs;
 use crate::outcome::Problem;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indicatif::ProgressBar;
+use verimem::EntryRef;
+use verimem::Kind;
 use verimem::MemTable;
-use verimem::entry::EntryRef;
-use verimem::key::Kind;
 
 use super::fill::{Loaded, Stamp};
 use super::tables::Tables;
@@ -86,44 +86,31 @@ impl Verifier<'_> {
         let tables = self.tables;
         let mut scan = Scan::new(tables, (!first).then(|| start.file.key()));
         for expected in range {
-            let found = self.scan_to(&mut scan, Some(expected));
-            self.compare(expected, found);
-            if found.is_some() {
+            if self.scan_to(&mut scan, Some(expected)) {
+                self.compare(expected, scan.entry());
                 scan.advance();
+            } else {
+                self.mismatch_key(expected.file.key(), "the scan misses it");
             }
             self.bar.inc(1);
         }
         self.scan_to(&mut scan, next);
     }
 
-    /// Moves to the expected entry; whatever lies before it should not be there.
-    fn scan_to<'t>(
-        &mut self,
-        scan: &mut Scan<'t>,
-        expected: Option<&Loaded>,
-    ) -> Option<EntryRef<'t>> {
-        while let Some(entry) = scan.entry() {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    self.mismatch_key(b"", format!("scan fails: {error}"));
-                    scan.advance();
-                    continue;
-                }
-            };
-            match expected.map(|expected| entry.user_key.cmp(expected.file.key())) {
-                Some(std::cmp::Ordering::Equal) => return Some(entry),
-                Some(std::cmp::Ordering::Greater) => return None,
+    /// Moves to the expected entry, whatever lies before it should not be
+    /// there. Answers whether the expected entry is.
+    fn scan_to(&mut self, scan: &mut Scan<'_>, expected: Option<&Loaded>) -> bool {
+        while let Some(key) = scan.key() {
+            match expected.map(|expected| key.cmp(expected.file.key())) {
+                Some(std::cmp::Ordering::Equal) => return true,
+                Some(std::cmp::Ordering::Greater) => return false,
                 Some(std::cmp::Ordering::Less) | None => {
-                    self.mismatch_key(
-                        entry.user_key,
-                        "the scan yields it out of order, twice or unasked",
-                    );
+                    self.mismatch_key(key, "the scan yields it out of order, twice or unasked");
                     scan.advance();
                 }
             }
         }
-        None
+        false
     }
 
     fn mismatch_key(&mut self, key: &[u8], reason: impl ToString) {
@@ -134,10 +121,12 @@ impl Verifier<'_> {
         });
     }
 
-    fn compare(&mut self, expected: &Loaded, scanned: Option<EntryRef<'_>>) {
+    fn compare(&mut self, expected: &Loaded, scanned: verimem::Result<Option<EntryRef<'_>>>) {
         let key = expected.file.key();
-        let Some(scanned) = scanned else {
-            return self.mismatch_key(key, "the scan misses it");
+        let scanned = match scanned {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return self.mismatch_key(key, "the scan loses it"),
+            Err(error) => return self.mismatch_key(key, format!("scan fails: {error}")),
         };
         if (scanned.sequence, scanned.kind) != (expected.sequence, Kind::VALUE) {
             let reason = format!(
@@ -193,7 +182,7 @@ struct Scan<'t> {
     smallest: Option<usize>,
 }
 
-type Cursor<'t> = verimem::InternalIter<&'t MemTable>;
+type Cursor<'t> = verimem::rep::Cursor<&'t MemTable>;
 
 impl<'t> Scan<'t> {
     /// Starts at the first key not below `from`, or at the very first.
@@ -203,7 +192,7 @@ impl<'t> Scan<'t> {
             .map(|table| {
                 let mut cursor = table.iter();
                 match from {
-                    Some(key) => cursor.seek(key, verimem::key::MAX_SEQUENCE_NUMBER),
+                    Some(key) => cursor.seek(key, verimem::MAX_SEQUENCE_NUMBER),
                     None => cursor.seek_to_first(),
                 }
                 cursor
@@ -217,8 +206,14 @@ impl<'t> Scan<'t> {
         scan
     }
 
-    fn entry(&self) -> Option<verimem::Result<EntryRef<'t>>> {
-        self.smallest.map(|index| self.cursors[index].entry())
+    fn key(&self) -> Option<&[u8]> {
+        let (key, _) = self.cursors[self.smallest?].key()?;
+        Some(key)
+    }
+
+    fn entry(&self) -> verimem::Result<Option<EntryRef<'_>>> {
+        self.smallest
+            .map_or(Ok(None), |index| self.cursors[index].entry())
     }
 
     fn advance(&mut self) {
@@ -229,19 +224,8 @@ impl<'t> Scan<'t> {
     }
 
     fn choose(&mut self) {
-        let mut best: Option<(usize, Option<&[u8]>)> = None;
-        for (index, cursor) in self
-            .cursors
-            .iter()
-            .enumerate()
-            .filter(|(_, cursor)| cursor.valid())
-        {
-            // A broken entry counts as the smallest, so that it is reported first.
-            let key = cursor.entry().ok().map(|entry| entry.user_key);
-            if best.is_none_or(|(_, least)| key < least) {
-                best = Some((index, key));
-            }
-        }
-        self.smallest = best.map(|(index, _)| index);
+        let keys = self.cursors.iter().enumerate();
+        let keys = keys.filter_map(|(index, cursor)| Some((cursor.key()?.0, index)));
+        self.smallest = keys.min().map(|(_, index)| index);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use verimem::key::Kind;
+use verimem::Kind;
 
 use super::oracle::{Check, Oracle, Position};
 use super::plan::{KEYS, Rank, is_tombstone};
@@ -65,18 +65,16 @@ pub fn full_check<F: Fault>(
         ));
     }
     let stats = generation.subject.table().stats();
-    let counted = (stats.entries, stats.deletions, stats.merges);
-    let expected = (forward.entries, forward.deletions, forward.merges);
-    if counted != expected {
-        return Err(format!(
-            "entries, deletions, merges are {expected:?}, the table counts {counted:?}"
-        ));
-    }
-    if stats.largest_sequence != forward.largest {
-        return Err(format!(
-            "largest sequence is {:?}, the table says {:?}",
-            forward.largest, stats.largest_sequence
-        ));
+    let counted = Seen {
+        entries: stats.entries,
+        deletions: stats.deletions,
+        merges: stats.merges,
+        data_size: stats.data_size,
+        smallest: stats.first_sequence,
+        largest: stats.largest_sequence,
+    };
+    if counted != forward || stats.earliest_sequence != oracle.ledger.first {
+        return Err(format!("the table holds {forward:?}, and counts {stats:?}"));
     }
     for _ in 0..64 {
         let rank = rng.below(KEYS) as Rank;
@@ -94,11 +92,13 @@ pub fn full_check<F: Fault>(
     Ok(())
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Seen {
     entries: u64,
     deletions: u64,
     merges: u64,
+    data_size: u64,
+    smallest: Option<u64>,
     largest: Option<u64>,
 }
 
@@ -116,8 +116,10 @@ fn scan_all<F: Fault>(
         cursor.seek_to_last();
     }
     let mut last: Option<Position> = None;
-    while let Some(entry) = cursor.entry() {
-        let entry = entry.map_err(|error| format!("a broken entry after {last:?}: {error}"))?;
+    while let Some(entry) = cursor
+        .entry()
+        .map_err(|error| format!("a broken entry after {last:?}: {error}"))?
+    {
         let found = oracle.certify(&entry, settled)?;
         let in_order = last.is_none_or(|last| if forward { last < found } else { last > found });
         if !in_order {
@@ -127,6 +129,11 @@ fn scan_all<F: Fault>(
         seen.entries += 1;
         seen.deletions += u64::from(is_tombstone(entry.kind));
         seen.merges += u64::from(entry.kind == Kind::MERGE);
+        seen.data_size += (entry.user_key.len() + entry.value.len()) as u64 + 8;
+        seen.smallest = Some(
+            seen.smallest
+                .map_or(entry.sequence, |smallest| smallest.min(entry.sequence)),
+        );
         seen.largest = seen.largest.max(Some(entry.sequence));
         if forward {
             cursor.next();

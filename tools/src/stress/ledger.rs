@@ -18,6 +18,8 @@ pub struct Ledger {
     pub limit: u64,
     /// Set when the run gave the table up; owned iterators may still read it.
     pub dropped: AtomicBool,
+    /// Set before the table is sealed: from here on it may refuse writes.
+    pub sealing: AtomicBool,
     /// No sequence number from this one on can be in the table; set at seal.
     pub end: OnceLock<u64>,
     members: Box<[AtomicU64]>,
@@ -32,6 +34,7 @@ impl Ledger {
             first,
             limit,
             dropped: AtomicBool::new(false),
+            sealing: AtomicBool::new(false),
             end: OnceLock::new(),
             members: (0..SPAN / 64).map(|_| AtomicU64::new(0)).collect(),
             count: AtomicU64::new(0),

@@ -7,7 +7,8 @@
 //! * [`subject`] is the table under test, [`world`] the row of tables that the
 //!   threads share: current, sealed, retired.
 //! * [`worker`] is a thread; it [`write`]s, [`read`]s, [`scan`]s and
-//!   [`audit`]s. [`walk`] checks cursors step by step.
+//!   [`audit`]s. [`walk`] checks cursors step by
+//!   step, [`visible`] those over visible keys.
 //!
 //! The seed fixes keys, values, kinds, table shapes and each thread's choices.
 //! It does not fix how the threads interleave.
@@ -25,6 +26,7 @@ mod rng;
 mod scan;
 mod subject;
 mod tally;
+mod visible;
 mod walk;
 mod worker;
 mod world;

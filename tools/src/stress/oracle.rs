@@ -12,8 +12,8 @@
 
 use std::cmp::Reverse;
 
-use verimem::entry::EntryRef;
-use verimem::key::Kind;
+use verimem::EntryRef;
+use verimem::Kind;
 use verimem::{Lookup, MergeBase};
 
 use super::clock::Clock;

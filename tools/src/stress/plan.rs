@@ -10,7 +10,7 @@
 //! its own way, and each slot belongs to one key: a few hot keys own many
 //! slots each, all others one. Some keys own none and must never be found.
 
-use verimem::key::Kind;
+use verimem::Kind;
 
 use super::rng::{Rng, hash};
 

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use verimem::entry::EntryRef;
-use verimem::key::{Kind, MAX_SEQUENCE_NUMBER};
+use verimem::EntryRef;
+use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 use verimem::{Lookup, MemTable};
 
 use super::subject::{Fault, NoFault};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use verimem::Lookup;
-use verimem::key::MAX_SEQUENCE_NUMBER;
+use verimem::MAX_SEQUENCE_NUMBER;
 
 use super::oracle::{Check, Expected};
 use super::plan::{KEYS, Rank};

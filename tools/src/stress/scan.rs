@@ -1,16 +1,13 @@
 //! Operations that move cursors.
 
-use std::ops::Bound;
 use std::sync::Arc;
-
-use verimem::{MemTable, VisibleIter};
 
 use super::audit;
 use super::oracle::{Check, Oracle, Position};
-use super::plan::{KEYS, Rank, is_tombstone};
-use super::read::old_snapshot;
+use super::plan::{KEYS, Rank};
 use super::subject::Fault;
 use super::tally::Op;
+use super::visible::visible;
 use super::walk::{self, OwnedWalk, check_backward, check_forward};
 use super::worker::Worker;
 use super::world::Generation;
@@ -118,7 +115,7 @@ fn scan<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, forwar
         } else {
             Op::ScanBackward
         },
-        1,
+        1 + seen + back,
     );
     Ok(())
 }
@@ -129,11 +126,13 @@ fn turn_round<F: Fault>(
     cursor: &mut super::subject::Cursor<'_, F>,
     was_forward: bool,
     steps: u64,
-) -> Check {
-    let Some(entry) = cursor.entry() else {
-        return Ok(());
+) -> Check<u64> {
+    let entry = cursor
+        .entry()
+        .map_err(|error| format!("the cursor's entry is broken: {error}"))?;
+    let Some(entry) = entry else {
+        return Ok(0);
     };
-    let entry = entry.map_err(|error| format!("the cursor's entry is broken: {error}"))?;
     let from = oracle.certify(&entry, 0)?;
     let settled = oracle.clock.settled();
     if was_forward {
@@ -141,128 +140,7 @@ fn turn_round<F: Fault>(
     } else {
         cursor.next();
     }
-    walk::scan(oracle, cursor, from, !was_forward, settled, steps.min(8))?;
-    Ok(())
-}
-
-/// Keys in the range of a walk over visible keys.
-const RANGE: u64 = 96;
-
-/// Walks to and fro over the visible keys of a range at a settled snapshot:
-/// every move has one right outcome.
-fn visible<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Check {
-    let world = worker.world;
-    let Some(snapshot) = old_snapshot(worker, generation) else {
-        return Ok(());
-    };
-    let oracle = world.oracle(&generation.ledger);
-    let start = worker.rng.below(KEYS) as Rank;
-    let end = (start + worker.rng.below(RANGE) as Rank).min(KEYS as Rank - 1);
-    let (with_start, with_end) = (worker.rng.one_in(2), worker.rng.one_in(2));
-    let bound = |rank, with| {
-        let key = world.plan.key(rank);
-        if with {
-            Bound::Included(key)
-        } else {
-            Bound::Excluded(key)
-        }
-    };
-    let shown: Vec<Rank> = (start..=end)
-        .filter(|rank| (with_start || *rank != start) && (with_end || *rank != end))
-        .filter(|rank| {
-            let newest = oracle.expected(*rank, snapshot).newest();
-            newest.is_some_and(|newest| !is_tombstone(world.plan.kind(newest)))
-        })
-        .collect();
-    let mut cursor =
-        generation
-            .subject
-            .visible(snapshot, bound(start, with_start), bound(end, with_end));
-    stroll(worker, &oracle, &mut cursor, snapshot, &shown)
-        .map_err(|what| format!("visible keys {start}..{end} at {snapshot}: {what}"))?;
-    worker.tally.add(Op::VisibleScan, 1);
-    Ok(())
-}
-
-fn stroll<F: Fault>(
-    worker: &mut Worker<'_, F>,
-    oracle: &Oracle<'_>,
-    cursor: &mut VisibleIter<&MemTable>,
-    snapshot: u64,
-    shown: &[Rank],
-) -> Check {
-    let mut at: Option<usize> = None;
-    for _ in 0..shown.len() + 8 {
-        let rank = worker.rng.below(KEYS) as Rank;
-        let key = oracle.plan.key(rank);
-        match worker.rng.below(16) {
-            0 => {
-                cursor.seek_to_first();
-                at = (!shown.is_empty()).then_some(0);
-            }
-            1 => {
-                cursor.seek_to_last();
-                at = shown.len().checked_sub(1);
-            }
-            2 => {
-                cursor.seek(key);
-                at = Some(shown.partition_point(|shown| *shown < rank))
-                    .filter(|at| *at < shown.len());
-            }
-            3 => {
-                cursor.seek_for_prev(key);
-                at = shown.partition_point(|shown| *shown <= rank).checked_sub(1);
-            }
-            4..7 => {
-                cursor.prev();
-                at = at.and_then(|at| at.checked_sub(1));
-            }
-            _ => {
-                cursor.next();
-                at = at.map(|at| at + 1).filter(|at| *at < shown.len());
-            }
-        }
-        check_place(oracle, cursor, snapshot, at.map(|at| shown[at]))?;
-    }
-    Ok(())
-}
-
-fn check_place(
-    oracle: &Oracle<'_>,
-    cursor: &VisibleIter<&MemTable>,
-    snapshot: u64,
-    expected: Option<Rank>,
-) -> Check {
-    let Some(rank) = expected else {
-        return if cursor.valid() {
-            Err(format!("key {:02x?} where nothing is", cursor.key()))
-        } else {
-            Ok(())
-        };
-    };
-    if !cursor.valid() {
-        return Err(format!("nothing where key {rank} is"));
-    }
-    if cursor.key() != oracle.plan.key(rank) {
-        return Err(format!(
-            "key {:?} where key {rank} is",
-            oracle.plan.rank_of(cursor.key())
-        ));
-    }
-    let entry = cursor
-        .entry()
-        .map_err(|error| format!("entry of key {rank} fails: {error}"))?;
-    let found = oracle.certify(&entry, snapshot)?;
-    let newest = oracle.expected(rank, snapshot).newest();
-    if newest != Some(found.sequence.0) {
-        return Err(format!(
-            "key {rank} with {found:?} where {newest:?} is newest"
-        ));
-    }
-    let lookup = cursor
-        .lookup()
-        .map_err(|error| format!("lookup of key {rank} fails: {error}"))?;
-    oracle.lookup_exact(rank, snapshot, &lookup)
+    walk::scan(oracle, cursor, from, !was_forward, settled, steps.min(8))
 }
 
 /// Takes up an owned cursor, mostly one that another thread left.
@@ -280,9 +158,11 @@ fn owned<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Ch
 /// Reads on with an owned cursor and leaves it to the next thread.
 pub fn go_on<F: Fault>(worker: &mut Worker<'_, F>, mut walk: OwnedWalk<F>, steps: u64) -> Check {
     let world = worker.world;
-    let outlives = walk.outlives_table();
+    let (outlives, before) = (walk.outlives_table(), walk.seen());
     let more = walk.go_on(world, steps)?;
-    worker.tally.add(Op::OwnedIterator, 1);
+    worker
+        .tally
+        .add(Op::OwnedIterator, 1 + walk.seen() - before);
     if outlives {
         worker.tally.add(Op::DropWhileReading, 1);
     }

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use verimem::entry::EntryRef;
-use verimem::skiplist::Hint;
-use verimem::{Error, InternalIter, Lookup, MemTable, Result, VisibleIter};
+use verimem::EntryRef;
+use verimem::Hint;
+use verimem::rep;
+use verimem::{Error, Lookup, MemTable, Result, VisibleIter};
 
 use std::ops::Bound;
 
@@ -168,7 +169,7 @@ impl<F: Fault> Subject<F> {
     /// `MemTable::owned_iter`: the cursor keeps the table alive.
     pub fn owned_cursor(&self) -> OwnedCursor<F> {
         OwnedCursor {
-            inner: MemTable::owned_iter(Arc::clone(&self.table)),
+            inner: self.table.owned_iter(),
             fault: Arc::clone(&self.fault),
         }
     }
@@ -176,7 +177,7 @@ impl<F: Fault> Subject<F> {
 
 /// A borrowed cursor over all entries.
 pub struct Cursor<'t, F> {
-    inner: InternalIter<&'t MemTable>,
+    inner: rep::Cursor<&'t MemTable>,
     fault: &'t F,
 }
 
@@ -212,19 +213,16 @@ impl<'t, F: Fault> Cursor<'t, F> {
         self.pass_hidden(false);
     }
     /// The entry under the cursor, if there is one.
-    pub fn entry(&self) -> Option<Result<EntryRef<'_>>> {
-        self.inner
-            .valid()
-            .then(|| self.inner.entry().map(|entry| self.fault.entry(entry)))
+    pub fn entry(&self) -> Result<Option<EntryRef<'_>>> {
+        Ok(self.inner.entry()?.map(|entry| self.fault.entry(entry)))
+    }
+
+    fn at_hidden(&self) -> bool {
+        matches!(self.inner.entry(), Ok(Some(entry)) if self.fault.hides(&entry))
     }
 
     fn pass_hidden(&mut self, forward: bool) {
-        while self.inner.valid()
-            && self
-                .inner
-                .entry()
-                .is_ok_and(|entry| self.fault.hides(&entry))
-        {
+        while self.at_hidden() {
             if forward {
                 self.inner.next();
             } else {
@@ -236,7 +234,7 @@ impl<'t, F: Fault> Cursor<'t, F> {
 
 /// A forward cursor that owns its table together with others.
 pub struct OwnedCursor<F> {
-    inner: InternalIter<Arc<MemTable>>,
+    inner: rep::Cursor<Arc<MemTable>>,
     fault: Arc<F>,
 }
 
@@ -252,19 +250,16 @@ impl<F: Fault> OwnedCursor<F> {
         self.pass_hidden();
     }
     /// The entry under the cursor, if there is one.
-    pub fn entry(&self) -> Option<Result<EntryRef<'_>>> {
-        self.inner
-            .valid()
-            .then(|| self.inner.entry().map(|entry| self.fault.entry(entry)))
+    pub fn entry(&self) -> Result<Option<EntryRef<'_>>> {
+        Ok(self.inner.entry()?.map(|entry| self.fault.entry(entry)))
+    }
+
+    fn at_hidden(&self) -> bool {
+        matches!(self.inner.entry(), Ok(Some(entry)) if self.fault.hides(&entry))
     }
 
     fn pass_hidden(&mut self) {
-        while self.inner.valid()
-            && self
-                .inner
-                .entry()
-                .is_ok_and(|entry| self.fault.hides(&entry))
-        {
+        while self.at_hidden() {
             self.inner.next();
         }
     }

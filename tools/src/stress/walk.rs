@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use verimem::EntryRef;
 use verimem::Result;
-use verimem::entry::EntryRef;
 
 use super::ledger::Ledger;
 use super::oracle::{Check, Oracle, Position};
@@ -15,16 +15,16 @@ use super::world::{Generation, World};
 /// was read before the step: what was finished by then must not be missed.
 pub fn check_step(
     oracle: &Oracle<'_>,
-    entry: Option<Result<EntryRef<'_>>>,
+    entry: Result<Option<EntryRef<'_>>>,
     low: Position,
     high: Position,
     settled: u64,
 ) -> Check<Option<Position>> {
+    let entry = entry.map_err(|error| format!("the cursor's entry is broken: {error}"))?;
     let Some(entry) = entry else {
         oracle.nothing_between(low, high, settled)?;
         return Ok(None);
     };
-    let entry = entry.map_err(|error| format!("the cursor's entry is broken: {error}"))?;
     let found = oracle.certify(&entry, settled)?;
     if found <= low || found >= high {
         return Err(format!(
@@ -37,7 +37,7 @@ pub fn check_step(
 /// A forward step from `from` (exclusive).
 pub fn check_forward(
     oracle: &Oracle<'_>,
-    entry: Option<Result<EntryRef<'_>>>,
+    entry: Result<Option<EntryRef<'_>>>,
     from: Position,
     settled: u64,
 ) -> Check<Option<Position>> {
@@ -51,7 +51,7 @@ pub fn check_forward(
 /// A backward step from `from` (exclusive).
 pub fn check_backward(
     oracle: &Oracle<'_>,
-    entry: Option<Result<EntryRef<'_>>>,
+    entry: Result<Option<EntryRef<'_>>>,
     from: Position,
     settled: u64,
 ) -> Check<Option<Position>> {
@@ -120,9 +120,9 @@ impl<F: Fault> OwnedWalk<F> {
         for _ in 0..steps {
             let settled = world.clock.settled();
             if self.seen == 0 {
-                self.cursor.seek_to_first()
+                self.cursor.seek_to_first();
             } else {
-                self.cursor.next()
+                self.cursor.next();
             }
             let found = check_forward(&oracle, self.cursor.entry(), self.from, settled)
                 .map_err(|what| format!("owned cursor of table {}: {what}", self.ledger.number))?;
@@ -131,6 +131,11 @@ impl<F: Fault> OwnedWalk<F> {
             self.seen += 1;
         }
         Ok(true)
+    }
+
+    /// Entries read so far.
+    pub fn seen(&self) -> u64 {
+        self.seen
     }
 
     /// Whether the run has given the table up.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use verimem::entry::Protection;
+use verimem::Protection;
 use verimem::{Error, MemTable};
 
 use super::clock::Clock;
@@ -146,6 +146,7 @@ impl<F: Fault> World<F> {
     }
 
     fn seal(&self, generation: &Generation<F>) -> Check {
+        generation.ledger.sealing.store(true, Ordering::Release);
         loop {
             match generation.subject.seal() {
                 Ok(()) => break,
@@ -248,7 +249,7 @@ fn generation<F: Fault>(seed: u64, number: u64, first: u64) -> Result<Generation
         Protection::Four,
         Protection::Eight,
     ];
-    let (height, branching) = [(12, 4), (12, 2), (4, 4), (1, 4)][pick(8, 4)];
+    let (height, branching) = [(12, 4), (20, 2), (4, 4), (1, 4)][pick(8, 4)];
     // A list without upper levels is searched from end to end: keep it short.
     let limit = if height == 1 {
         1_000

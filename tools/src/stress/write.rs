@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use verimem::EntryRef;
 use verimem::Error;
-use verimem::entry::EntryRef;
-use verimem::key::{Kind, MAX_SEQUENCE_NUMBER};
+use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 
 use super::oracle::Check;
 use super::plan::{Rank, is_tombstone};
@@ -190,7 +191,7 @@ fn duplicate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     let way = *worker.rng.choose(&[Way::Add, Way::Batch, Way::Hinted]);
     match generation.subject.write(way, &[entry]).1 {
         Err(Error::Duplicate) => worker.tally.add(Op::DuplicateRejected, 1),
-        Err(Error::Sealed) if generation.subject.table().is_sealed() => {
+        Err(Error::Sealed) if generation.ledger.sealing.load(Ordering::Acquire) => {
             worker.tally.add(Op::SealedRejected, 1);
             // The table is not needed for more of this.
             worker.last = None;

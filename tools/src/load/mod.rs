@@ -12,6 +12,8 @@
 mod fill;
 mod report;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod verify;
 

@@ -179,6 +179,7 @@ impl Plan {
             _ => rng.below(64),
         };
         let start = out.len();
+        out.reserve(length as usize + 8);
         if kind == Kind::MERGE {
             out.extend_from_slice(&sequence.to_le_bytes());
         }

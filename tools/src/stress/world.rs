@@ -252,7 +252,7 @@ fn generation<F: Fault>(seed: u64, number: u64, first: u64) -> Result<Generation
     let (height, branching) = [(12, 4), (20, 2), (4, 4), (1, 4)][pick(8, 4)];
     // A list without upper levels is searched from end to end: keep it short.
     let limit = if height == 1 {
-        1_000
+        400
     } else {
         limit(seed, number)
     };

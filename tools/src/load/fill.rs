@@ -13,6 +13,7 @@ use super::tables::Tables;
 use super::tree::File;
 use super::{Note, does_not_fit, in_threads};
 use crate::outcome::Problem;
+use crate::size::human;
 
 /// What tells whether a file is still the one that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,13 @@ pub struct Filled {
     pub adding: Duration,
     problem: Option<Problem>,
 }
+
+/// How much longer than its length a file may turn out to be: a log that is
+/// being written does, and so does the most of /proc.
+const GROWTH: u64 = 64 << 20;
+
+/// A thread's buffer that has grown beyond this is not kept for the next file.
+const KEPT_BUFFER: usize = 16 << 20;
 
 struct Filler<'a> {
     root: &'a Path,
@@ -123,6 +131,9 @@ impl Filler<'_> {
                 }
                 Err(error) => made.unreadable.push(Note::new(&file.relative, error)),
             }
+            if content.capacity() > KEPT_BUFFER {
+                content = Vec::new();
+            }
             self.bar.inc(file.length);
         }
         made
@@ -133,12 +144,25 @@ impl Filler<'_> {
         content.clear();
         let mut open = fs::File::open(self.root.join(&file.relative))?;
         let before = Stamp::of(&open)?;
+        let key_length = file.key().len();
+        let fits = |length: u64| {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            encoded_len(key_length, length, self.tables.protection()).map_err(io::Error::other)
+        };
+        // Before it is read: what fits no entry need not be read at all.
+        fits(before.length)?;
         // A file may have grown since the walk, or (as in /proc) claim no
-        // length at all: nothing is read beyond what could be kept.
+        // length, and have no end: what was claimed and some more is read.
+        let most = before.length.saturating_add(GROWTH);
         let read = Read::by_ref(&mut open)
-            .take(self.limit.saturating_add(1))
-            .read_to_end(content)?;
-        let unchanged = read as u64 == before.length && Stamp::of(&open)? == before;
+            .take(most + 1)
+            .read_to_end(content)? as u64;
+        if read > most {
+            let text = format!("more than {} beyond its length", human(GROWTH));
+            return Err(io::Error::other(text));
+        }
+        fits(read)?;
+        let unchanged = read == before.length && Stamp::of(&open)? == before;
         Ok(unchanged.then_some(before))
     }
 

@@ -65,8 +65,9 @@ pub fn run(arguments: &LoadArgs) -> Result<Report, Problem> {
     if tree.files.is_empty() && tree.unreadable.is_empty() {
         return Err(nothing_to_load(&arguments.path, tree.skipped.len()));
     }
-    if tree.expected_memory() > limit {
-        return Err(does_not_fit(tree.expected_memory(), limit));
+    let needed = tree.expected_memory(threads);
+    if needed > limit {
+        return Err(does_not_fit(needed, limit));
     }
 
     let bar = outcome::progress(tree.bytes(), LOADING, hidden);

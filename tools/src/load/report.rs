@@ -100,6 +100,7 @@ impl Report {
         let allocated: u64 = usages.iter().map(|usage| usage.allocated as u64).sum();
         let mut unreadable_files = tree.unreadable;
         unreadable_files.extend(filled.unreadable);
+        unreadable_files.extend(verified.unreadable);
         let mut changed_files = verified.changed;
         changed_files.extend(filled.vanished);
         Self {

@@ -84,12 +84,17 @@ impl Tree {
             .fold(0, |sum, file| sum.saturating_add(file.length))
     }
 
-    /// About how much memory the files will take in tables.
-    pub fn expected_memory(&self) -> u64 {
-        self.files.iter().fold(0, |sum, file| {
+    /// About how much memory the files will take in tables, and in the buffers
+    /// of so many threads: at worst they read the longest files together.
+    pub fn expected_memory(&self, threads: usize) -> u64 {
+        let entries = self.files.iter().map(|file| {
             let entry = file.length.saturating_add(file.key().len() as u64);
-            sum.saturating_add(entry).saturating_add(EXPECTED_OVERHEAD)
-        })
+            entry.saturating_add(EXPECTED_OVERHEAD)
+        });
+        let mut lengths: Vec<u64> = self.files.iter().map(|file| file.length).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        let buffers = lengths.into_iter().take(threads);
+        entries.chain(buffers).fold(0, u64::saturating_add)
     }
 }
 
@@ -124,6 +129,7 @@ mod tests {
         let keys: Vec<_> = tree.files.iter().map(File::key).collect();
         assert_eq!(keys, [&b".hidden/deep/.file"[..], b"empty"]);
         assert_eq!(tree.bytes(), 3);
+        assert!(tree.expected_memory(2) >= 2 * tree.bytes());
         assert!(tree.unreadable.is_empty());
         #[cfg(unix)]
         assert_eq!(

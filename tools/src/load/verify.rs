@@ -22,6 +22,8 @@ pub struct Verified {
     pub verified: u64,
     /// Entries that are wrong, missing, or should not be there.
     pub mismatches: Vec<Note>,
+    /// Entries whose file could not be read again.
+    pub unreadable: Vec<Note>,
     /// Entries that differ from a file that changed while it was loaded.
     pub changed: Vec<Note>,
 }
@@ -29,6 +31,9 @@ pub struct Verified {
 /// Files per turn: enough that a turn's first seek does not matter, few enough
 /// that no thread is left with a long tail.
 const TURN: usize = 256;
+
+/// Bytes of a file that are read at once.
+const BUFFER: usize = 1 << 18;
 
 /// Reads every loaded file again and compares it with `get` and with an
 /// ordered scan of all tables, in which each key appears once and nothing else.
@@ -48,7 +53,7 @@ pub fn verify(
             tables: &tables,
             bar,
             made: Verified::default(),
-            content: Vec::new(),
+            buffer: vec![0; BUFFER],
         };
         loop {
             let number = turn.fetch_add(1, Ordering::Relaxed);
@@ -65,6 +70,7 @@ pub fn verify(
         all.verified += part.verified;
         all.mismatches.extend(part.mismatches);
         all.changed.extend(part.changed);
+        all.unreadable.extend(part.unreadable);
     }
     all.mismatches.sort_by(|a, b| a.path.cmp(&b.path));
     all.changed.sort_by(|a, b| a.path.cmp(&b.path));
@@ -76,7 +82,7 @@ struct Verifier<'a> {
     tables: &'a [Arc<MemTable>],
     bar: &'a ProgressBar,
     made: Verified,
-    content: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Verifier<'_> {
@@ -145,15 +151,21 @@ impl Verifier<'_> {
 
     fn compare_with_file(&mut self, expected: &Loaded, value: &[u8]) {
         let path = &expected.file.relative;
-        let stamp = match self.read(path) {
-            Ok(_) if self.content == value => {
+        let stamp = match self.file_is(path, value) {
+            Ok((_, true)) => {
                 self.made.verified += 1;
                 return;
             }
-            Ok(stamp) => stamp,
+            Ok((stamp, false)) => stamp,
             Err(error) => {
+                let gone = error.kind() == io::ErrorKind::NotFound;
+                let list = if gone {
+                    &mut self.made.changed
+                } else {
+                    &mut self.made.unreadable
+                };
                 let reason = format!("cannot be read again: {error}");
-                return self.made.changed.push(Note::new(path, reason));
+                return list.push(Note::new(path, reason));
             }
         };
         if expected.stamp == Some(stamp) {
@@ -167,12 +179,25 @@ impl Verifier<'_> {
         }
     }
 
-    fn read(&mut self, relative: &Path) -> io::Result<Stamp> {
-        self.content.clear();
+    /// Whether the file's content is `value`, with the file's stamp. Reads piece
+    /// by piece: a second copy of a large file might not fit beside the table.
+    fn file_is(&mut self, relative: &Path, value: &[u8]) -> io::Result<(Stamp, bool)> {
         let mut open = fs::File::open(self.root.join(relative))?;
         let stamp = Stamp::of(&open)?;
-        open.read_to_end(&mut self.content)?;
-        Ok(stamp)
+        let mut rest = value;
+        loop {
+            let read = match open.read(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result?,
+            };
+            if read == 0 {
+                return Ok((stamp, rest.is_empty()));
+            }
+            match rest.strip_prefix(&self.buffer[..read]) {
+                Some(behind) => rest = behind,
+                None => return Ok((stamp, false)),
+            }
+        }
     }
 }
 

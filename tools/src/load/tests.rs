@@ -188,19 +188,27 @@ fn vanished_and_unreadable_files_are_listed() {
         relative: PathBuf::from(name),
         length: 0,
     };
-    // A file as a directory cannot be opened, whoever asks.
-    let files = [file("never-there"), file("file000/below"), file("file001")];
+    // A file as a directory cannot be opened, whoever asks; zeros have no end.
+    let files = [
+        file("never-there"),
+        file("file000/below"),
+        file("file001"),
+        #[cfg(unix)]
+        file("/dev/zero"),
+    ];
     let tables = Tables::new(&Arguments::parse_from(["load"]).load).unwrap();
     let filled = fill(
         &loaded.root,
         &files,
         &tables,
         1,
-        1 << 20,
+        1 << 30,
         &ProgressBar::hidden(),
     )
     .unwrap();
     assert_eq!(paths(&filled.vanished), ["never-there"]);
-    assert_eq!(paths(&filled.unreadable), ["file000/below"]);
+    let endless: &[&str] = if cfg!(unix) { &["/dev/zero"] } else { &[] };
+    let unreadable = [&["file000/below"][..], endless].concat();
+    assert_eq!(paths(&filled.unreadable), unreadable);
     assert_eq!(filled.loaded.len(), 1);
 }

@@ -38,7 +38,7 @@ pub fn check_one<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
 }
 
 /// Drops the run's hold on a table while an owned cursor is reading it.
-fn give_up<F: Fault>(worker: &mut Worker<'_, F>, generation: Arc<Generation<F>>) -> Check {
+pub fn give_up<F: Fault>(worker: &mut Worker<'_, F>, generation: Arc<Generation<F>>) -> Check {
     let mut walk = OwnedWalk::new(&generation);
     walk.go_on(worker.world, 1)?;
     generation.ledger.dropped.store(true, Ordering::Relaxed);

@@ -178,6 +178,9 @@ fn check_the_rest<F: Fault>(world: &World<F>, tally: &mut Tally) {
         while world.waiting() > 0 {
             audit::check_one(worker)?;
         }
+        while let Some(generation) = world.take_retired() {
+            audit::give_up(worker, generation)?;
+        }
         while let Some(walk) = world.take_walk(0) {
             scan::go_on(worker, walk, u64::MAX)?;
         }

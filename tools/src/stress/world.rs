@@ -202,6 +202,11 @@ impl<F: Fault> World<F> {
         }
     }
 
+    /// Takes the oldest retired table, whose time is up because the run is over.
+    pub fn take_retired(&self) -> Option<Arc<Generation<F>>> {
+        lock(&self.retired).pop_front()
+    }
+
     /// One of the retired tables.
     pub fn some_retired(&self, choice: u64) -> Option<Arc<Generation<F>>> {
         let retired = lock(&self.retired);

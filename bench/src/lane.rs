@@ -48,13 +48,13 @@ pub trait Lane {
     /// [`Subject::ABOUT`].
     fn about(&self) -> &'static str;
     /// Makes a table and fills it; the clock covers both, so that an arena cleared at birth and one that is cleared
-    /// page by page are measured alike. The table is kept.
-    fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Sample;
+    /// page by page are measured alike. The table is kept. No sample where [`Subject::LINEAR_FILL`] forbids one.
+    fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample>;
     /// Runs one reading loop over the table that is kept.
     fn read(&self, read: Read, data: &Data) -> Sample;
     /// Fills half a table off the clock, then the rest beside a reader: the writer's sample, then the reader's. The
     /// table is kept.
-    fn mixed(&mut self, data: &Data, plan: &Plan) -> [Sample; 2];
+    fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]>;
     /// Frees the table, off the clock.
     fn free(&mut self);
     /// The bytes that a randomly filled table takes, if it can be told. Frees the table.
@@ -93,8 +93,17 @@ impl<S: Subject + 'static> Lane for Runner<S> {
         S::ABOUT
     }
 
-    fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Sample {
+    fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample> {
         self.free();
+        if too_slow::<S>(plan) {
+            let keys = match fill {
+                Fill::Sequential => &data.sorted,
+                Fill::Random(_) => &data.shuffled,
+                Fill::Batches => &data.batches,
+            };
+            self.table = Some(descending(keys, data, plan));
+            return None;
+        }
         let start = Instant::now();
         let table = S::new(plan);
         let made = start.elapsed();
@@ -109,7 +118,7 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             Fill::Batches => timed(|| add_batches(&table, data)),
         };
         self.table = Some(table);
-        Sample::new(data.entries, made + filled, 0)
+        Some(Sample::new(data.entries, made + filled, 0))
     }
 
     fn read(&self, read: Read, data: &Data) -> Sample {
@@ -135,8 +144,12 @@ impl<S: Subject + 'static> Lane for Runner<S> {
         Sample::new(operations, elapsed, digest.finish())
     }
 
-    fn mixed(&mut self, data: &Data, plan: &Plan) -> [Sample; 2] {
+    fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]> {
         self.free();
+        if too_slow::<S>(plan) {
+            self.table = Some(descending(&data.shuffled, data, plan));
+            return None;
+        }
         let table = S::new(plan);
         let half = data.first_half.len();
         add_range(&table, &data.shuffled, 0, half, &data.values);
@@ -157,7 +170,7 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             ]
         });
         self.table = Some(table);
-        samples
+        Some(samples)
     }
 
     fn free(&mut self) {
@@ -167,12 +180,30 @@ impl<S: Subject + 'static> Lane for Runner<S> {
     fn bytes(&mut self, data: &Data, plan: &Plan) -> Option<usize> {
         self.free();
         let (table, counted) = counting::live_bytes(|| {
+            if too_slow::<S>(plan) {
+                return descending(&data.shuffled, data, plan);
+            }
             let table = S::new(plan);
             add_range(&table, &data.shuffled, 0, data.entries, &data.values);
             table
         });
         table.bytes_held().or((counted > 0).then_some(counted))
     }
+}
+
+fn too_slow<S: Subject>(plan: &Plan) -> bool {
+    S::LINEAR_FILL && plan.entries > plan.linear_fill_limit
+}
+
+/// A table with the entries that adding `keys` in their order makes, added in descending order.
+fn descending<S: Subject>(keys: &Keys, data: &Data, plan: &Plan) -> S {
+    let mut entries: Vec<(&[u8], u64)> = keys.iter().zip(1..).collect();
+    entries.sort_unstable();
+    let table = S::new(plan);
+    for (key, sequence) in entries.into_iter().rev() {
+        table.add(sequence, key, data.values.get(sequence));
+    }
+    table
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

@@ -2,8 +2,9 @@
 
 use clap::{Parser, ValueEnum};
 
-use crate::data::KeyShape;
+use crate::data::{Data, KeyShape};
 use crate::lane::{Lane, Runner};
+use crate::subject::Plan;
 use crate::subjects::{Crossbeam, Skl};
 use crate::workload::Workload;
 
@@ -20,7 +21,7 @@ use crate::workload::Workload;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "compare", version)]
 pub struct Options {
-    /// Entries per table [default: 100000,1000000; 20000 with --quick]
+    /// Entries per table [default: 100000,1000000; 5000 with --quick]
     #[arg(long, value_delimiter = ',', value_parser = parse_count)]
     pub entries: Vec<usize>,
     /// Shapes of the keys
@@ -47,6 +48,10 @@ pub struct Options {
     /// Ask for huge pages where a subject can
     #[arg(long)]
     pub huge_pages: bool,
+    /// Entries above which a subject whose insertion takes linear time (skl) is not timed filling: its tables are then
+    /// filled off the clock in descending order, which lays them out in key order and so flatters its reads
+    #[arg(long, default_value_t = 10_000)]
+    pub linear_fill_limit: usize,
     /// Seeds keys, orders and values
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
@@ -102,7 +107,7 @@ impl Options {
         match (self.entries.is_empty(), self.quick) {
             (false, _) => self.entries.clone(),
             (true, false) => vec![100_000, 1_000_000],
-            (true, true) => vec![20_000],
+            (true, true) => vec![5_000],
         }
     }
 
@@ -110,6 +115,17 @@ impl Options {
     #[must_use]
     pub fn rounds(&self) -> usize {
         self.rounds.unwrap_or(if self.quick { 3 } else { 9 })
+    }
+
+    /// What a table that will hold `data` is told.
+    #[must_use]
+    pub const fn plan(&self, data: &Data) -> Plan {
+        Plan {
+            entries: data.entries,
+            payload: data.payload(),
+            huge_pages: self.huge_pages,
+            linear_fill_limit: self.linear_fill_limit,
+        }
     }
 
     /// Whether `workload` was chosen.
@@ -162,7 +178,7 @@ mod tests {
         );
         assert!(options.wants(Workload::Mixed));
         let options = Options::parse_from(["compare", "--quick", "--workloads", "fillseq,get-hit"]);
-        assert_eq!((options.entries(), options.rounds()), (vec![20_000], 3));
+        assert_eq!((options.entries(), options.rounds()), (vec![5_000], 3));
         assert!(options.wants(Workload::GetHit) && !options.wants(Workload::Mixed));
         assert!(Options::try_parse_from(["compare", "--rounds", "0"]).is_err());
     }

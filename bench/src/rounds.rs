@@ -16,7 +16,8 @@ pub struct Series {
     pub workload: &'static str,
     /// How many threads were at work.
     pub threads: usize,
-    /// Operations per second: one list per subject, in the order of the lanes, one sample per counted round.
+    /// Operations per second: one list per subject, in the order of the lanes, one sample per
+    /// counted round, or none at all.
     pub rates: Vec<Vec<f64>>,
     /// What all subjects must answer, once one has.
     answer: Option<u64>,
@@ -117,7 +118,7 @@ impl Measurement<'_> {
     fn fill(&mut self, fill: Fill, record: Option<(Workload, usize)>) -> Result<(), String> {
         for place in self.order() {
             let sample = self.lanes[place].fill(fill, self.data, &self.plan);
-            if let Some((workload, threads)) = record {
+            if let (Some((workload, threads)), Some(sample)) = (record, sample) {
                 self.record(workload.name(), threads, place, sample)?;
             }
         }
@@ -180,9 +181,11 @@ impl Measurement<'_> {
         }
         if options.wants(Workload::Mixed) {
             for place in self.order() {
-                let [write, read] = self.lanes[place].mixed(self.data, &self.plan);
-                self.record("mixed-write", 2, place, write)?;
-                self.record("mixed-read", 2, place, read)?;
+                let samples = self.lanes[place].mixed(self.data, &self.plan);
+                if let Some([write, read]) = samples {
+                    self.record("mixed-write", 2, place, write)?;
+                    self.record("mixed-read", 2, place, read)?;
+                }
             }
             self.check_contents("mixed")?;
             self.free_all();
@@ -201,7 +204,7 @@ pub fn measure(
     data: &Data,
     options: &Options,
 ) -> Result<Cell, String> {
-    let plan = Plan::of(data, options.huge_pages);
+    let plan = options.plan(data);
     let mut state = Measurement {
         lanes,
         data,

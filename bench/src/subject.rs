@@ -1,6 +1,6 @@
 //! What a structure must offer to be measured.
 
-use crate::data::{Data, Values};
+use crate::data::Values;
 use crate::digest::Digest;
 
 /// What a table is told at birth.
@@ -12,18 +12,8 @@ pub struct Plan {
     pub payload: usize,
     /// Whether arenas that can should ask for huge pages.
     pub huge_pages: bool,
-}
-
-impl Plan {
-    /// The plan for a table that will hold all of `data`.
-    #[must_use]
-    pub const fn of(data: &Data, huge_pages: bool) -> Self {
-        Self {
-            entries: data.entries,
-            payload: data.payload(),
-            huge_pages,
-        }
-    }
+    /// Above so many entries, a subject that [fills in linear time](Subject::LINEAR_FILL) is not timed filling.
+    pub linear_fill_limit: usize,
 }
 
 /// A multi-version ordered table: by user key ascending, then by sequence number descending.
@@ -38,6 +28,9 @@ pub trait Subject: Sized + Sync {
     const OURS: bool;
     /// The representation and the settings, in a line.
     const ABOUT: &'static str;
+    /// Whether one insertion takes time linear in the table, unless it goes to the front. A large table is then filled
+    /// off the clock, in descending order, with the sequence numbers of the order that was asked for.
+    const LINEAR_FILL: bool = false;
 
     /// An empty table.
     fn new(plan: &Plan) -> Self;

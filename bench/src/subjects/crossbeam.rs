@@ -197,6 +197,7 @@ mod tests {
             entries: 4,
             payload: 4,
             huge_pages: false,
+            linear_fill_limit: 0,
         };
         let map = Crossbeam::new(&plan);
         for (sequence, key) in [(1, "ab"), (2, "a"), (3, "ab"), (4, "b")] {

@@ -15,13 +15,18 @@ const NEWEST: u64 = u64::MAX;
 /// `skl::dynamic::multiple_version::sync::SkipMap`: versions play the part of sequence numbers, keys and values lie in
 /// the arena. The list has no growing arena, so its capacity is sized from the plan; the heap arena clears all of it
 /// at birth.
+///
+/// Its insertion searches each level from the head again (`find_splice` never moves `prev`; the same in 0.20 and 0.21),
+/// so it walks the whole of level 0 up to the place: linear time, except for descending keys.
 pub struct Skl(SkipMap);
 
 impl Subject for Skl {
     const NAME: &'static str = "skl";
     const OURS: bool = false;
+    const LINEAR_FILL: bool = true;
     const ABOUT: &'static str = "skl 0.22 dynamic::multiple_version::sync::SkipMap, heap arena sized to payload + 72 B \
-                                 per entry and cleared at birth, defaults otherwise";
+                                 per entry and cleared at birth, defaults otherwise; its insertion takes linear time, so above \
+                                 --linear-fill-limit its tables are filled off the clock in descending order";
 
     fn new(plan: &Plan) -> Self {
         // A node takes about 24 + 8 * 1.6 bytes and alignment; the rest is head room for tall towers.

@@ -1,8 +1,9 @@
 //! A global allocator that counts live bytes while it is told to.
 //!
-//! Off, it costs one relaxed load of a word that nobody writes; timed sections run with it off. On, it counts what the
-//! C allocator really hands out (the usable size and its header of one word, where glibc tells), not what was asked
-//! for: a structure of many small blocks pays for the rounding as well.
+//! Off, it costs one relaxed load of a word that nobody writes; timed sections run with it off. On,
+//! it counts what the C allocator really hands out (the usable size and its header of one word,
+//! where glibc tells), not what was asked for: a structure of many small blocks pays for the
+//! rounding as well.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
@@ -19,8 +20,8 @@ fn footprint(pointer: *mut u8, layout: Layout) -> isize {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         let _ = layout;
-        // SAFETY: `pointer` is a live block of the system allocator, which is malloc on this target; the callers pass
-        // it after a successful allocation and before the block is freed.
+        // SAFETY: `pointer` is a live block of the system allocator, which is malloc on this
+        // target; the callers pass it after a successful allocation and before the block is freed.
         let usable = unsafe { libc::malloc_usable_size(pointer.cast()) };
         (usable + size_of::<usize>()) as isize
     }
@@ -31,8 +32,8 @@ fn footprint(pointer: *mut u8, layout: Layout) -> isize {
     }
 }
 
-// SAFETY: every request goes unchanged to `System`, and its answer comes back unchanged; counting touches only the
-// counter.
+// SAFETY: every request goes unchanged to `System`, and its answer comes back unchanged; counting
+// touches only the counter.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's obligations are those of `System::alloc`.
@@ -56,7 +57,8 @@ unsafe impl GlobalAlloc for Counting {
         if COUNTING.load(Ordering::Relaxed) {
             LIVE.fetch_sub(footprint(pointer, layout), Ordering::Relaxed);
         }
-        // SAFETY: the caller's obligations are those of `System::dealloc`, and all blocks came from `System`.
+        // SAFETY: the caller's obligations are those of `System::dealloc`, and all blocks came from
+        // `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
@@ -67,7 +69,8 @@ unsafe impl GlobalAlloc for Counting {
         } else {
             0
         };
-        // SAFETY: the caller's obligations are those of `System::realloc`, and all blocks came from `System`.
+        // SAFETY: the caller's obligations are those of `System::realloc`, and all blocks came from
+        // `System`.
         let moved = unsafe { System.realloc(pointer, layout, size) };
         if counting && !moved.is_null() {
             // Only the size is read from the layout; the alignment of a block never changes.
@@ -78,8 +81,9 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Runs `build` with the counter on. Returns what it made and the bytes that are live because of it: 0 if [`Counting`]
-/// is not the global allocator. One measurement at a time, on a process that is otherwise quiet.
+/// Runs `build` with the counter on. Returns what it made and the bytes that are live because of
+/// it: 0 if [`Counting`] is not the global allocator. One measurement at a time, on a process that
+/// is otherwise quiet.
 pub fn live_bytes<T>(build: impl FnOnce() -> T) -> (T, usize) {
     LIVE.store(0, Ordering::Relaxed);
     COUNTING.store(true, Ordering::Relaxed);

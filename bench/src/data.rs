@@ -1,14 +1,16 @@
 //! Keys, values and the orders in which they are used, all made before a clock starts.
 //!
-//! Keys lie end to end in the order of use, so that reading the next one costs the harness no cache miss. Values are
-//! slices of a small pool that stays in the cache; which slice is a function of the sequence number.
+//! Keys lie end to end in the order of use, so that reading the next one costs the harness no cache
+//! miss. Values are slices of a small pool that stays in the cache; which slice is a function of
+//! the sequence number.
 
 use crate::random::{Random, Zipfian, mix};
 
 /// How many entries a batch holds.
 pub const BATCH: usize = 100;
 
-/// The shape of the keys. All keys of one table have the same length, and bytewise order is the order of the table.
+/// The shape of the keys. All keys of one table have the same length, and bytewise order is the
+/// order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum KeyShape {
     /// 16 random bytes.
@@ -40,7 +42,8 @@ impl KeyShape {
         }
     }
 
-    /// Appends the key with number `id`. Distinct numbers give distinct keys: [`mix`] is a bijection.
+    /// Appends the key with number `id`. Distinct numbers give distinct keys: [`mix`] is a
+    /// bijection.
     fn push(self, id: u64, bytes: &mut Vec<u8>) {
         match self {
             Self::Random16 => {
@@ -142,7 +145,8 @@ impl Values {
     }
 }
 
-/// All that one cell of the matrix needs. The i-th insertion of an order has the sequence number i + 1.
+/// All that one cell of the matrix needs. The i-th insertion of an order has the sequence number i
+/// + 1.
 #[derive(Debug, Clone)]
 pub struct Data {
     /// How many entries each table gets.
@@ -163,7 +167,8 @@ pub struct Data {
     pub absent: Keys,
     /// Keys to look up: stored ones, a few of them again and again.
     pub zipfian: Keys,
-    /// The first half of `shuffled`, in another random order: what the reader beside a writer looks up.
+    /// The first half of `shuffled`, in another random order: what the reader beside a writer looks
+    /// up.
     pub first_half: Keys,
     /// The values.
     pub values: Values,

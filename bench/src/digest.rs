@@ -1,8 +1,9 @@
 //! The checksum that every byte a subject returns is folded into.
 //!
-//! It has two jobs: it makes each subject really read its keys and values inside the clock, and it is compared across
-//! subjects, so that a fast wrong answer fails the run. It must cost little beside the structures: bytes are summed
-//! word by word, without a dependency between the words, and each entry adds one multiplication to the running chain.
+//! It has two jobs: it makes each subject really read its keys and values inside the clock, and it
+//! is compared across subjects, so that a fast wrong answer fails the run. It must cost little
+//! beside the structures: bytes are summed word by word, without a dependency between the words,
+//! and each entry adds one multiplication to the running chain.
 
 /// A running checksum, sensitive to the order of entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

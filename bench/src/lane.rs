@@ -47,13 +47,14 @@ pub trait Lane {
     fn ours(&self) -> bool;
     /// [`Subject::ABOUT`].
     fn about(&self) -> &'static str;
-    /// Makes a table and fills it; the clock covers both, so that an arena cleared at birth and one that is cleared
-    /// page by page are measured alike. The table is kept. No sample where [`Subject::LINEAR_FILL`] forbids one.
+    /// Makes a table and fills it; the clock covers both, so that an arena cleared at birth and one
+    /// that is cleared page by page are measured alike. The table is kept. No sample where
+    /// [`Subject::LINEAR_FILL`] forbids one.
     fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample>;
     /// Runs one reading loop over the table that is kept.
     fn read(&self, read: Read, data: &Data) -> Sample;
-    /// Fills half a table off the clock, then the rest beside a reader: the writer's sample, then the reader's. The
-    /// table is kept.
+    /// Fills half a table off the clock, then the rest beside a reader: the writer's sample, then
+    /// the reader's. The table is kept.
     fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]>;
     /// Frees the table, off the clock.
     fn free(&mut self);
@@ -226,8 +227,8 @@ fn add_batches<S: Subject>(table: &S, data: &Data) {
     }
 }
 
-/// Each thread adds its share of the random order. The clock runs from the first start to the last end; all threads
-/// stand ready before any starts.
+/// Each thread adds its share of the random order. The clock runs from the first start to the last
+/// end; all threads stand ready before any starts.
 fn add_in_parallel<S: Subject>(table: &S, threads: usize, data: &Data) -> Duration {
     let barrier = Barrier::new(threads);
     let place = |share: usize| share * data.entries / threads;
@@ -265,7 +266,8 @@ fn get_all<S: Subject>(table: &S, keys: &Keys, digest: &mut Digest) {
     }
 }
 
-/// Looks `keys` up again and again until the writer is done. All of them are there, so all must be found.
+/// Looks `keys` up again and again until the writer is done. All of them are there, so all must be
+/// found.
 fn read_until<S: Subject>(table: &S, keys: &Keys, done: &AtomicBool) -> Sample {
     let mut digest = Digest::default();
     let (mut reads, mut hits) = (0usize, 0usize);

@@ -5,19 +5,20 @@ use clap::{Parser, ValueEnum};
 use crate::data::{Data, KeyShape};
 use crate::lane::{Lane, Runner};
 use crate::subject::Plan;
-use crate::subjects::{Crossbeam, Skl};
+use crate::subjects::{Crossbeam, MemTable, SkipList, Skl};
 use crate::workload::Workload;
 
 /// Compares verimem with its peers in one process, in interleaved rounds, on the same keys.
 ///
-/// Each round measures every subject on every workload, in an order that rotates from round to round; ratios are taken
-/// within a round, then the median, the lowest and the highest are shown. One warm-up round per subject is not
-/// counted: it faults in the harness's own pages and lets the C allocator grow, so peers that allocate entry by entry
-/// fill recycled pages from then on, while arenas that return their blocks to the system fault in fresh pages in each
-/// round. Making the empty table is inside the clock of a fill, freeing it is not.
+/// Each round measures every subject on every workload, in an order that rotates from round to
+/// round; ratios are taken within a round, then the median, the lowest and the highest are shown.
+/// One warm-up round per subject is not counted: it faults in the harness's own pages and lets the
+/// C allocator grow, so peers that allocate entry by entry fill recycled pages from then on, while
+/// arenas that return their blocks to the system fault in fresh pages in each round. Making the
+/// empty table is inside the clock of a fill, freeing it is not.
 ///
-/// Keys and values are made before the clock starts, every byte read is folded into a checksum, and the run fails
-/// unless all subjects give the same answers.
+/// Keys and values are made before the clock starts, every byte read is folded into a checksum, and
+/// the run fails unless all subjects give the same answers.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "compare", version)]
 pub struct Options {
@@ -48,17 +49,19 @@ pub struct Options {
     /// Ask for huge pages where a subject can
     #[arg(long)]
     pub huge_pages: bool,
-    /// Entries above which a subject whose insertion takes linear time (skl) is not timed filling: its tables are then
-    /// filled off the clock in descending order, which lays them out in key order and so flatters its reads
+    /// Entries above which a subject whose insertion takes linear time (skl) is not timed filling:
+    /// its tables are then filled off the clock in descending order, which lays them out in key
+    /// order and so flatters its reads
     #[arg(long, default_value_t = 10_000)]
     pub linear_fill_limit: usize,
     /// Seeds keys, orders and values
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// How results are written to standard output. JSON is an array of rows with `workload`, `entries`, `keys`,
-    /// `values`, `threads`, `subject`, `peer` and `ratio_median`, `ratio_low`, `ratio_high`: subject over peer, in
-    /// operations per second (`subject_median`, `peer_median`). In rows whose workload is `memory` these are bytes per
-    /// entry over the payload, so lower is better
+    /// How results are written to standard output. JSON is an array of rows with `workload`,
+    /// `entries`, `keys`, `values`, `threads`, `subject`, `peer` and `ratio_median`, `ratio_low`,
+    /// `ratio_high`: subject over peer, in operations per second (`subject_median`, `peer_median`).
+    /// In rows whose workload is `memory` these are bytes per entry over the payload, so lower is
+    /// better
     #[arg(long, default_value = "text", verbatim_doc_comment)]
     pub format: Format,
 }
@@ -75,6 +78,10 @@ pub enum Format {
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SubjectName {
+    /// verimem's memtable.
+    Memtable,
+    /// verimem's skiplist alone.
+    Skiplist,
     /// crossbeam-skiplist.
     Crossbeam,
     /// skl.
@@ -86,6 +93,8 @@ impl SubjectName {
     #[must_use]
     pub fn lane(self) -> Box<dyn Lane> {
         match self {
+            Self::Memtable => Runner::<MemTable>::boxed(),
+            Self::Skiplist => Runner::<SkipList>::boxed(),
             Self::Crossbeam => Runner::<Crossbeam>::boxed(),
             Self::Skl => Runner::<Skl>::boxed(),
         }

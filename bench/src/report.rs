@@ -94,7 +94,8 @@ fn column(spread: Option<Spread>, scale: f64) -> String {
     format!("{text:>22}")
 }
 
-/// The table of one cell: absolute medians in millions of operations per second, then ratios, each with its spread.
+/// The table of one cell: absolute medians in millions of operations per second, then ratios, each
+/// with its spread.
 #[must_use]
 pub fn table(cell: &Cell, lanes: &[Box<dyn Lane>]) -> String {
     let pairs = pairs(lanes);

@@ -1,7 +1,8 @@
 //! Interleaved rounds over one cell of the matrix.
 //!
-//! A round visits the stages in order; within a stage, each workload visits all subjects before the next one starts,
-//! beginning with another subject each round. The tables of a stage live side by side and are freed when it ends.
+//! A round visits the stages in order; within a stage, each workload visits all subjects before the
+//! next one starts, beginning with another subject each round. The tables of a stage live side by
+//! side and are freed when it ends.
 
 use crate::data::Data;
 use crate::lane::{Fill, Lane, Sample};

@@ -26,8 +26,8 @@ pub fn spread(samples: &[f64]) -> Option<Spread> {
     Some(Spread { low, median, high })
 }
 
-/// The spread of `subject[i] / peer[i]`: each round is compared with itself, so that a machine that slows down for a
-/// while slows both sides of a ratio. Rounds that either side lacks are left out.
+/// The spread of `subject[i] / peer[i]`: each round is compared with itself, so that a machine that
+/// slows down for a while slows both sides of a ratio. Rounds that either side lacks are left out.
 #[must_use]
 pub fn ratio(subject: &[f64], peer: &[f64]) -> Option<Spread> {
     let ratios: Vec<f64> = subject

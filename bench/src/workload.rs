@@ -23,8 +23,8 @@ pub enum Workload {
     ScanBackward,
     /// Reads every entry of a sequentially filled table, ascending.
     ScanFilledseq,
-    /// One thread adds the second half of the keys while another looks up the first half: two results, `mixed-write`
-    /// and `mixed-read`.
+    /// One thread adds the second half of the keys while another looks up the first half: two
+    /// results, `mixed-write` and `mixed-read`.
     Mixed,
 }
 

@@ -15,16 +15,16 @@ const HEADER: usize = 4 + 8;
 /// The longest user key that a lookup encodes without allocating.
 const STACK_KEY: usize = 64;
 
-/// `length u32 | tag u64 | user key | value`, one heap block per entry. Ordered by user key, then tag descending; the
-/// value takes no part.
+/// `length u32 | tag u64 | user key | value`, one heap block per entry. Ordered by user key, then
+/// tag descending; the value takes no part.
 #[repr(transparent)]
 struct Encoded([u8]);
 
 impl Encoded {
     #[inline]
     fn from_bytes(bytes: &[u8]) -> &Self {
-        // SAFETY: `Encoded` is a transparent wrapper of `[u8]`, so the two references have one layout, and every byte
-        // string is a valid `Encoded` (its methods check lengths).
+        // SAFETY: `Encoded` is a transparent wrapper of `[u8]`, so the two references have one
+        // layout, and every byte string is a valid `Encoded` (its methods check lengths).
         unsafe { &*(std::ptr::from_ref(bytes) as *const Self) }
     }
 
@@ -65,7 +65,8 @@ impl Ord for Encoded {
     }
 }
 
-/// An owned entry. It is the map's key; the map's value is `()`, so that an entry costs one block, not two or three.
+/// An owned entry. It is the map's key; the map's value is `()`, so that an entry costs one block,
+/// not two or three.
 struct Entry(Box<[u8]>);
 
 impl Entry {
@@ -103,7 +104,8 @@ impl Ord for Entry {
     }
 }
 
-/// Calls `search` with the least internal key of `key`: no tag is larger, so no version comes before it.
+/// Calls `search` with the least internal key of `key`: no tag is larger, so no version comes
+/// before it.
 #[inline]
 fn with_lookup_key<R>(key: &[u8], search: impl FnOnce(&Encoded) -> R) -> R {
     let mut buffer = [0u8; HEADER + STACK_KEY];

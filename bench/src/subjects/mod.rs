@@ -1,7 +1,11 @@
 //! One file per structure.
 
 mod crossbeam;
+mod memtable;
+mod skiplist;
 mod skl;
 
 pub use self::crossbeam::Crossbeam;
+pub use self::memtable::MemTable;
+pub use self::skiplist::SkipList;
 pub use self::skl::Skl;

@@ -12,12 +12,13 @@ use crate::subject::{Plan, Subject};
 /// Sees every version.
 const NEWEST: u64 = u64::MAX;
 
-/// `skl::dynamic::multiple_version::sync::SkipMap`: versions play the part of sequence numbers, keys and values lie in
-/// the arena. The list has no growing arena, so its capacity is sized from the plan; the heap arena clears all of it
-/// at birth.
+/// `skl::dynamic::multiple_version::sync::SkipMap`: versions play the part of sequence numbers,
+/// keys and values lie in the arena. The list has no growing arena, so its capacity is sized from
+/// the plan; the heap arena clears all of it at birth.
 ///
-/// Its insertion searches each level from the head again (`find_splice` never moves `prev`; the same in 0.20 and 0.21),
-/// so it walks the whole of level 0 up to the place: linear time, except for descending keys.
+/// Its insertion searches each level from the head again (`find_splice` never moves `prev`; the
+/// same in 0.20 and 0.21), so it walks the whole of level 0 up to the place: linear time, except
+/// for descending keys.
 pub struct Skl(SkipMap);
 
 impl Subject for Skl {
@@ -29,9 +30,8 @@ impl Subject for Skl {
                                  --linear-fill-limit its tables are filled off the clock in descending order";
 
     fn new(plan: &Plan) -> Self {
-        // A node takes about 24 + 8 * 1.6 bytes and alignment; the rest is head room for tall towers.
-        let bytes = plan.entries * (plan.payload + 72) + (1 << 20);
-        let capacity = u32::try_from(bytes).expect("skl's arena ends at 4 GiB");
+        // A node takes about 24 + 8 * 1.6 bytes and alignment, well below what the plan allows.
+        let capacity = u32::try_from(plan.bytes()).expect("skl's arena ends at 4 GiB");
         Self(
             Builder::new()
                 .with_capacity(capacity)

@@ -51,6 +51,8 @@ pub trait Lane {
     /// that is cleared page by page are measured alike. The table is kept. No sample where
     /// [`Subject::LINEAR_FILL`] forbids one.
     fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample>;
+    /// Whether a table of this size [is filled in another order](Subject::LINEAR_FILL) than was asked for.
+    fn reordered(&self, plan: &Plan) -> bool;
     /// Runs one reading loop over the table that is kept.
     fn read(&self, read: Read, data: &Data) -> Sample;
     /// Fills half a table off the clock, then the rest beside a reader: the writer's sample, then
@@ -96,7 +98,7 @@ impl<S: Subject + 'static> Lane for Runner<S> {
 
     fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample> {
         self.free();
-        if too_slow::<S>(plan) {
+        if self.reordered(plan) {
             let keys = match fill {
                 Fill::Sequential => &data.sorted,
                 Fill::Random(_) => &data.shuffled,
@@ -120,6 +122,10 @@ impl<S: Subject + 'static> Lane for Runner<S> {
         };
         self.table = Some(table);
         Some(Sample::new(data.entries, made + filled, 0))
+    }
+
+    fn reordered(&self, plan: &Plan) -> bool {
+        S::LINEAR_FILL && plan.entries > plan.linear_fill_limit
     }
 
     fn read(&self, read: Read, data: &Data) -> Sample {
@@ -147,7 +153,7 @@ impl<S: Subject + 'static> Lane for Runner<S> {
 
     fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]> {
         self.free();
-        if too_slow::<S>(plan) {
+        if self.reordered(plan) {
             self.table = Some(descending(&data.shuffled, data, plan));
             return None;
         }
@@ -181,7 +187,7 @@ impl<S: Subject + 'static> Lane for Runner<S> {
     fn bytes(&mut self, data: &Data, plan: &Plan) -> Option<usize> {
         self.free();
         let (table, counted) = counting::live_bytes(|| {
-            if too_slow::<S>(plan) {
+            if self.reordered(plan) {
                 return descending(&data.shuffled, data, plan);
             }
             let table = S::new(plan);
@@ -190,10 +196,6 @@ impl<S: Subject + 'static> Lane for Runner<S> {
         });
         table.bytes_held().or((counted > 0).then_some(counted))
     }
-}
-
-fn too_slow<S: Subject>(plan: &Plan) -> bool {
-    S::LINEAR_FILL && plan.entries > plan.linear_fill_limit
 }
 
 /// A table with the entries that adding `keys` in their order makes, added in descending order.

@@ -2,10 +2,10 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | [`random`], [`data`] | seeded generators; keys, values and probe orders, all made before a clock starts |
+//! | [`random`], [`data`] | keys, values and probe orders, made before a clock starts |
 //! | [`digest`] | the checksum that eats every byte a subject returns, compared across subjects |
 //! | [`counting`] | the counting global allocator, switched on in the memory pass only |
-//! | [`subject`], [`subjects`] | the trait that each structure implements, and one file per structure |
+//! | [`subject`], [`subjects`] | what a structure implements, one file per structure |
 //! | [`workload`], [`lane`] | what is measured, and the timed loops, monomorphised per subject |
 //! | [`rounds`] | interleaved rounds with rotated order; answers checked |
 //! | [`stats`], [`report`] | medians, ratios, text and JSON |

@@ -51,7 +51,7 @@ pub struct Options {
     pub huge_pages: bool,
     /// Entries above which a subject whose insertion takes linear time (skl) is not timed filling:
     /// its tables are then filled off the clock in descending order, which lays them out in key
-    /// order and so flatters its reads
+    /// order. That flatters its lookups and seeks; its scans are timed in scan-filledseq only
     #[arg(long, default_value_t = 10_000)]
     pub linear_fill_limit: usize,
     /// Seeds keys, orders and values

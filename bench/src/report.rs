@@ -100,7 +100,8 @@ fn column(spread: Option<Spread>, scale: f64) -> String {
 pub fn table(cell: &Cell, lanes: &[Box<dyn Lane>]) -> String {
     let pairs = pairs(lanes);
     let mut text = format!(
-        "{} entries, {} keys, values of {} bytes; Mops/s and ratios: median (low..high)\n{:<15}{:>3}",
+        "{} entries, {} keys, values of {} bytes; Mops/s and ratios: median (low..high)\n\
+         {:<15}{:>3}",
         cell.entries, cell.keys, cell.values, "", "thr"
     );
     for lane in lanes {

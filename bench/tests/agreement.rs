@@ -56,5 +56,6 @@ fn tables_filled_in_descending_order_answer_alike() {
             .any(|one| one.workload == name && !one.rates[skl].is_empty())
     };
     assert!(timed("get-hit") && timed("scan-filledseq"));
+    assert!(!timed("scan-forward") && !timed("scan-backward"));
     assert!(!timed("fillseq") && !timed("fillrandom") && !timed("mixed-write"));
 }

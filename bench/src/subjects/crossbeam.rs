@@ -123,8 +123,10 @@ pub struct Crossbeam(SkipMap<Entry, ()>);
 impl Subject for Crossbeam {
     const NAME: &'static str = "crossbeam";
     const OURS: bool = false;
-    const ABOUT: &'static str = "crossbeam-skiplist 0.1.3 SkipMap<Box<[u8]>, ()>, each entry one block: key length, \
-                                 tag (sequence and kind), key, value";
+    const ABOUT: &'static str = concat!(
+        "crossbeam-skiplist 0.1.3 SkipMap<Box<[u8]>, ()>, each entry one block: key ",
+        "length, tag (sequence and kind), key, value",
+    );
 
     fn new(_plan: &Plan) -> Self {
         Self(SkipMap::new())

@@ -16,8 +16,10 @@ pub struct MemTable(Table);
 impl Subject for MemTable {
     const NAME: &'static str = "memtable";
     const OURS: bool = true;
-    const ABOUT: &'static str = "verimem MemTable, bytewise comparator, no protection bytes; add, get and iter; batches \
-                                 through one writer and one hint each";
+    const ABOUT: &'static str = concat!(
+        "verimem MemTable, bytewise comparator, no protection bytes; add, get and iter; ",
+        "batches through one writer and one hint each",
+    );
 
     fn new(plan: &Plan) -> Self {
         let builder = Table::builder()

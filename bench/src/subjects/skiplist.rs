@@ -26,8 +26,10 @@ const fn value<'a>(sequence: u64, user_key: &'a [u8], value: &'a [u8]) -> EntryR
 impl Subject for SkipList {
     const NAME: &'static str = "skiplist";
     const OURS: bool = true;
-    const ABOUT: &'static str = "verimem SkipList alone, default options; insert, one cursor per lookup or scan; batches \
-                                 with one hint each";
+    const ABOUT: &'static str = concat!(
+        "verimem SkipList alone, default options; insert, one cursor per lookup or scan; ",
+        "batches with one hint each",
+    );
 
     fn new(plan: &Plan) -> Self {
         let options = ArenaOptions {

@@ -25,9 +25,12 @@ impl Subject for Skl {
     const NAME: &'static str = "skl";
     const OURS: bool = false;
     const LINEAR_FILL: bool = true;
-    const ABOUT: &'static str = "skl 0.22 dynamic::multiple_version::sync::SkipMap, heap arena sized to payload + 72 B \
-                                 per entry and cleared at birth, defaults otherwise; its insertion takes linear time, so above \
-                                 --linear-fill-limit its tables are filled off the clock in descending order";
+    const ABOUT: &'static str = concat!(
+        "skl 0.22 dynamic::multiple_version::sync::SkipMap, heap arena sized to payload + ",
+        "72 B per entry and cleared at birth, defaults otherwise; its insertion takes ",
+        "linear time, so above --linear-fill-limit its tables are filled off the clock in ",
+        "descending order",
+    );
 
     fn new(plan: &Plan) -> Self {
         // A node takes about 24 + 8 * 1.6 bytes and alignment, well below what the plan allows.

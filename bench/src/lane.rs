@@ -51,7 +51,8 @@ pub trait Lane {
     /// that is cleared page by page are measured alike. The table is kept. No sample where
     /// [`Subject::LINEAR_FILL`] forbids one.
     fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample>;
-    /// Whether a table of this size [is filled in another order](Subject::LINEAR_FILL) than was asked for.
+    /// Whether a table of this size is filled in another order than was asked for, because of
+    /// [`Subject::LINEAR_FILL`].
     fn reordered(&self, plan: &Plan) -> bool;
     /// Runs one reading loop over the table that is kept.
     fn read(&self, read: Read, data: &Data) -> Sample;

@@ -68,11 +68,11 @@ impl Subject for SkipList {
     fn get(&self, key: &[u8], digest: &mut Digest) -> bool {
         let mut cursor = Cursor::new(&self.0);
         cursor.seek(key, MAX_SEQUENCE_NUMBER);
-        if let Some(entry) = cursor.entry_ref().expect("sound entries") {
-            if entry.user_key == key {
-                digest.found(entry.sequence, entry.value);
-                return true;
-            }
+        if let Some(entry) = cursor.entry_ref().expect("sound entries")
+            && entry.user_key == key
+        {
+            digest.found(entry.sequence, entry.value);
+            return true;
         }
         digest.missing();
         false

@@ -1,10 +1,8 @@
 //! verimem's memtable, through its public interface.
 
-use verimem::key::{Kind, MAX_SEQUENCE_NUMBER};
-use verimem::memtable::InternalIter;
-use verimem::skiplist::Hint;
-use verimem::{Lookup, MemTable as Table};
+use verimem::{Hint, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table};
 
+use super::cursor;
 use crate::data::Values;
 use crate::digest::Digest;
 use crate::subject::{Plan, Subject};
@@ -68,53 +66,21 @@ impl Subject for MemTable {
 
     #[inline]
     fn seek(&self, key: &[u8], nexts: usize, digest: &mut Digest) -> usize {
-        let mut iter = self.0.iter();
-        iter.seek(key, MAX_SEQUENCE_NUMBER);
-        let mut read = 0;
-        while read <= nexts && iter.valid() {
-            fold(&iter, digest);
-            read += 1;
-            if read <= nexts {
-                iter.next();
-            }
-        }
-        read
+        cursor::seek(self.0.iter(), key, nexts, digest)
     }
 
     #[inline]
     fn scan_forward(&self, digest: &mut Digest) -> usize {
-        let mut iter = self.0.iter();
-        iter.seek_to_first();
-        let mut read = 0;
-        while iter.valid() {
-            fold(&iter, digest);
-            read += 1;
-            iter.next();
-        }
-        read
+        cursor::forward(self.0.iter(), digest)
     }
 
     #[inline]
     fn scan_backward(&self, digest: &mut Digest) -> usize {
-        let mut iter = self.0.iter();
-        iter.seek_to_last();
-        let mut read = 0;
-        while iter.valid() {
-            fold(&iter, digest);
-            read += 1;
-            iter.prev();
-        }
-        read
+        cursor::backward(self.0.iter(), digest)
     }
 
     fn bytes_held(&self) -> Option<usize> {
         let usage = self.0.memory_usage();
         Some(usage.allocated - usage.unused)
     }
-}
-
-#[inline]
-fn fold(iter: &InternalIter<&Table>, digest: &mut Digest) {
-    let entry = iter.entry().expect("sound entries");
-    digest.entry(entry.user_key, entry.sequence, entry.value);
 }

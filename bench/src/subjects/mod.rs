@@ -1,6 +1,7 @@
 //! One file per structure.
 
 mod crossbeam;
+mod cursor;
 mod memtable;
 mod skiplist;
 mod skl;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use verimem::arena::{ArenaOptions, ConcurrentArena};
-use verimem::key::MAX_SEQUENCE_NUMBER;
 use verimem::rep::Cursor;
-use verimem::skiplist::{Hint, SkipList as List, SkipListOptions};
-use verimem::{BytewiseComparator, EntryRef, Kind};
+use verimem::skiplist::{SkipList as List, SkipListOptions};
+use verimem::{BytewiseComparator, EntryRef, Hint, Kind, MAX_SEQUENCE_NUMBER};
 
+use super::cursor;
 use crate::data::Values;
 use crate::digest::Digest;
 use crate::subject::{Plan, Subject};
@@ -80,44 +80,17 @@ impl Subject for SkipList {
 
     #[inline]
     fn seek(&self, key: &[u8], nexts: usize, digest: &mut Digest) -> usize {
-        let mut cursor = Cursor::new(&self.0);
-        cursor.seek(key, MAX_SEQUENCE_NUMBER);
-        let mut read = 0;
-        while let Some(entry) = cursor.entry_ref().expect("sound entries") {
-            digest.entry(entry.user_key, entry.sequence, entry.value);
-            read += 1;
-            if read > nexts {
-                break;
-            }
-            cursor.next();
-        }
-        read
+        cursor::seek(Cursor::new(&self.0), key, nexts, digest)
     }
 
     #[inline]
     fn scan_forward(&self, digest: &mut Digest) -> usize {
-        let mut cursor = Cursor::new(&self.0);
-        cursor.seek_to_first();
-        let mut read = 0;
-        while let Some(entry) = cursor.entry_ref().expect("sound entries") {
-            digest.entry(entry.user_key, entry.sequence, entry.value);
-            read += 1;
-            cursor.next();
-        }
-        read
+        cursor::forward(Cursor::new(&self.0), digest)
     }
 
     #[inline]
     fn scan_backward(&self, digest: &mut Digest) -> usize {
-        let mut cursor = Cursor::new(&self.0);
-        cursor.seek_to_last();
-        let mut read = 0;
-        while let Some(entry) = cursor.entry_ref().expect("sound entries") {
-            digest.entry(entry.user_key, entry.sequence, entry.value);
-            read += 1;
-            cursor.prev();
-        }
-        read
+        cursor::backward(Cursor::new(&self.0), digest)
     }
 
     fn bytes_held(&self) -> Option<usize> {

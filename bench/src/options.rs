@@ -12,10 +12,11 @@ use crate::workload::Workload;
 ///
 /// Each round measures every subject on every workload, in an order that rotates from round to
 /// round; ratios are taken within a round, then the median, the lowest and the highest are shown.
-/// One warm-up round per subject is not counted: it faults in the harness's own pages and lets the
-/// C allocator grow, so peers that allocate entry by entry fill recycled pages from then on, while
-/// arenas that return their blocks to the system fault in fresh pages in each round. Making the
-/// empty table is inside the clock of a fill, freeing it is not.
+/// One warm-up round per subject is not counted: it faults in the harness's own pages. Tables are
+/// freed and the C heap is handed back to the system between stages, off the clock, so all subjects
+/// fill cold pages; with --keep-heap the peers that allocate entry by entry fill recycled pages
+/// instead, along the free lists left by the tables before. Making the empty table is inside the
+/// clock of a fill, freeing it is not.
 ///
 /// Keys and values are made before the clock starts, every byte read is folded into a checksum, and
 /// the run fails unless all subjects give the same answers.
@@ -54,6 +55,9 @@ pub struct Options {
     /// order. That flatters its lookups and seeks; its scans are timed in scan-filledseq only
     #[arg(long, default_value_t = 10_000)]
     pub linear_fill_limit: usize,
+    /// Leave what was freed in the C heap's free lists between stages
+    #[arg(long)]
+    pub keep_heap: bool,
     /// Seeds keys, orders and values
     #[arg(long, default_value_t = 42)]
     pub seed: u64,

@@ -4,6 +4,7 @@
 //! next one starts, beginning with another subject each round. The tables of a stage live side by
 //! side and are freed when it ends.
 
+use crate::counting::trim_heap;
 use crate::data::Data;
 use crate::lane::{Fill, Lane, Sample};
 use crate::options::Options;
@@ -111,8 +112,12 @@ impl Measurement<'_> {
         }
     }
 
+    /// Frees all tables, and lets the next ones begin on a heap without holes.
     fn free_all(&mut self) {
         self.lanes.iter_mut().for_each(|lane| lane.free());
+        if !self.options.keep_heap {
+            trim_heap();
+        }
     }
 
     /// Fills all tables; records the fill under `record`, if it was asked for.

@@ -82,7 +82,14 @@ pub enum Answer<'a> {
     /// Nothing is visible.
     NotFound,
     /// The newest visible entry is neither a tombstone nor a merge operand.
-    Found(Entry<'a>),
+    Found {
+        /// Its kind.
+        kind: u8,
+        /// Its sequence number.
+        sequence: u64,
+        /// Its value.
+        value: &'a [u8],
+    },
     /// The newest visible entry is a tombstone.
     Deleted {
         /// Its kind.
@@ -105,7 +112,14 @@ pub enum Answer<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Base<'a> {
     /// A value of some kind.
-    Value(Entry<'a>),
+    Value {
+        /// Its kind.
+        kind: u8,
+        /// Its sequence number.
+        sequence: u64,
+        /// Its value.
+        value: &'a [u8],
+    },
     /// A tombstone.
     Deleted {
         /// Its sequence number.
@@ -118,7 +132,17 @@ pub enum Base<'a> {
 impl fmt::Debug for Base<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Value(entry) => write!(f, "{entry:?}"),
+            Self::Value {
+                kind,
+                sequence,
+                value,
+            } => {
+                write!(
+                    f,
+                    "value@{sequence} kind {kind:#04x} = {:?}",
+                    Escaped(value)
+                )
+            }
             Self::Deleted { sequence } => write!(f, "tombstone@{sequence}"),
             Self::Missing => f.write_str("nothing"),
         }
@@ -129,7 +153,17 @@ impl fmt::Debug for Answer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => f.write_str("not found"),
-            Self::Found(entry) => write!(f, "found {entry:?}"),
+            Self::Found {
+                kind,
+                sequence,
+                value,
+            } => {
+                write!(
+                    f,
+                    "found@{sequence} kind {kind:#04x} = {:?}",
+                    Escaped(value)
+                )
+            }
             Self::Deleted { kind, sequence } => write!(f, "deleted@{sequence} kind {kind:#04x}"),
             Self::Merge {
                 operands,

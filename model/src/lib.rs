@@ -22,6 +22,8 @@ pub use answer::{Answer, Base, Counters, Entry, Escaped, Refusal, kind};
 pub use cursor::{InternalCursor, VisibleCursor};
 pub use histogram::Histogram;
 pub use key::{Key, Value};
-pub use op::{Add, Aside, Cursor, KeyChoice, Motion, Op, SequenceChoice, SnapshotChoice};
+pub use op::{
+    Add, Aside, Batch, Cursor, KeyChoice, Motion, Op, Reserve, SequenceChoice, SnapshotChoice,
+};
 pub use order::{Order, Place};
 pub use table::{MAX_SEQUENCE, ModelMemTable, View};

@@ -132,12 +132,21 @@ impl ModelMemTable {
         let Some(newest) = self.newest(user_key, snapshot) else {
             return Answer::NotFound;
         };
-        let Entry { kind, sequence, .. } = newest;
+        let Entry {
+            kind,
+            sequence,
+            value,
+            ..
+        } = newest;
         if kind::is_tombstone(kind) {
             return Answer::Deleted { kind, sequence };
         }
         if kind != kind::MERGE {
-            return Answer::Found(newest);
+            return Answer::Found {
+                kind,
+                sequence,
+                value,
+            };
         }
         let is_operand = |entry: &Entry<'_>| entry.kind == kind::MERGE;
         let versions = || self.versions(user_key, snapshot);
@@ -152,7 +161,16 @@ impl ModelMemTable {
                 Some(entry) if kind::is_tombstone(entry.kind) => Base::Deleted {
                     sequence: entry.sequence,
                 },
-                Some(entry) => Base::Value(entry),
+                Some(Entry {
+                    kind,
+                    sequence,
+                    value,
+                    ..
+                }) => Base::Value {
+                    kind,
+                    sequence,
+                    value,
+                },
             },
         }
     }

@@ -1,1 +1,51 @@
-//! A memtable for LSM storage engines.
+//! A memtable for LSM storage engines whose concurrency is model-checked.
+//!
+//! A [`MemTable`] holds the newest entries of an LSM tree in memory, ordered,
+//! until they are flushed. Readers are lock-free and never wait; any number of
+//! writers insert at the same time.
+//!
+//! ```
+//! use verimem::{Kind, Lookup, MemTable};
+//!
+//! let table = MemTable::builder().build()?;
+//! table.add(1, Kind::VALUE, b"key", b"value")?;
+//! assert!(matches!(table.get(b"key", 1)?, Lookup::Found { value: b"value", .. }));
+//! # Ok::<(), verimem::Error>(())
+//! ```
+//!
+//! # How it is checked
+//!
+//! Every atomic access goes through one module that also runs on loom and on
+//! shuttle, and has a row in the [`ledger`]: its ordering, its partner, the
+//! reason, and the model that fails when it is weakened. This is bounded model
+//! checking at stated bounds, not a proof; the repository's README lists the
+//! models, their bounds, and what the checkers cannot see.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod arena;
+pub mod codec;
+mod entry;
+mod error;
+mod key;
+pub mod memtable;
+pub mod rep;
+pub mod skiplist;
+mod sync;
+
+pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
+pub use error::{Corruption, Error, Result};
+pub use key::{
+    BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
+    PrefixExtractor, ReverseBytewiseComparator, SequenceNumber,
+};
+pub use memtable::{Lookup, MemTable, MemTableBuilder, MergeBase, Stats, VisibleIter, Writer};
+pub use skiplist::Hint;
+pub use sync::{ledger, seed_thread_rng};
+
+/// What models of the concurrent parts need and users do not.
+#[cfg(any(loom, shuttle))]
+#[doc(hidden)]
+pub mod checker {
+    pub use crate::sync::set_shard_index;
+}

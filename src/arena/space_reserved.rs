@@ -1,0 +1,178 @@
+//! A space that is one reserved address range.
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use super::{Block, Frontier};
+use crate::arena::options::{BLOCK_QUANTUM, Geometry};
+use crate::arena::{Offset, UNIT, bytes_of, units_of};
+use crate::error::{Error, Result};
+
+/// Alignment of the range when huge pages are asked for, in bytes.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// The least address range worth having when the system grants no more.
+const MIN_RESERVATION: usize = 64 << 20;
+
+/// One reserved address range, committed block by block.
+#[derive(Debug)]
+pub(crate) struct Space {
+    /// First byte of the usable range; aligned to a page.
+    base: NonNull<u8>,
+    /// Bytes in the usable range.
+    reserved: usize,
+    /// What `mmap` returned, and its length, for `munmap`.
+    mapping: (NonNull<u8>, usize),
+    page: usize,
+    huge_pages: bool,
+}
+
+// SAFETY: a `Space` owns its mapping and hands out raw pointers only; what is
+// read and written through them is the arena's protocol.
+unsafe impl Send for Space {}
+// SAFETY: as above; all fields are constant after `new`.
+unsafe impl Sync for Space {}
+
+impl Space {
+    /// Reserves addresses for the capacity, or for as much of it as the system grants.
+    pub(crate) fn new(geometry: &Geometry) -> Result<Self> {
+        let page = page_size();
+        let slack = if geometry.huge_pages { HUGE_PAGE } else { 0 };
+        let mut reserved = geometry.capacity.next_multiple_of(page.max(BLOCK_QUANTUM));
+        loop {
+            let length = reserved.saturating_add(slack);
+            if let Some(start) = reserve(length) {
+                let skip = if geometry.huge_pages {
+                    start.as_ptr().align_offset(HUGE_PAGE)
+                } else {
+                    0
+                };
+                // SAFETY: `skip < HUGE_PAGE <= slack` (or 0), so the sum stays
+                // inside of the mapping of `reserved + slack` bytes.
+                let base = unsafe { start.add(skip) };
+                return Ok(Self {
+                    base,
+                    reserved,
+                    mapping: (start, length),
+                    page,
+                    huge_pages: geometry.huge_pages,
+                });
+            }
+            if geometry.fixed || reserved / 2 < MIN_RESERVATION {
+                return Err(Error::OutOfMemory { requested: length });
+            }
+            reserved = (reserved / 2).next_multiple_of(page);
+        }
+    }
+
+    /// Makes the next `bytes` (rounded up to pages) usable.
+    pub(crate) fn commit(&self, frontier: &mut Frontier, bytes: usize) -> Result<Block> {
+        let start = bytes_of(frontier.next);
+        let full = Error::Full {
+            requested: bytes,
+            available: self.reserved - start,
+        };
+        let Some(length) = bytes.checked_next_multiple_of(self.page) else {
+            return Err(full);
+        };
+        let Some(end) = start
+            .checked_add(length)
+            .filter(|&end| end <= self.reserved)
+        else {
+            return Err(full);
+        };
+        let next = units_of(end)?;
+        // SAFETY: `start <= end <= reserved`, so the sum is inside of the mapping.
+        let first = unsafe { self.base.add(start) };
+        if !make_usable(first, length, self.huge_pages) {
+            return Err(Error::OutOfMemory { requested: length });
+        }
+        let block = Block {
+            start: frontier.next,
+            units: next - frontier.next,
+        };
+        frontier.next = next;
+        Ok(block)
+    }
+
+    /// How many bytes a block of `bytes` would really take.
+    pub(crate) fn block_bytes(&self, bytes: usize) -> Option<usize> {
+        bytes.checked_next_multiple_of(self.page)
+    }
+
+    /// What resolves offsets, in a register.
+    #[inline(always)]
+    pub(crate) fn view(&self) -> SpaceView<'_> {
+        SpaceView {
+            base: self.base,
+            space: PhantomData,
+        }
+    }
+}
+
+/// A borrowed space, ready to resolve offsets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpaceView<'a> {
+    base: NonNull<u8>,
+    space: PhantomData<&'a Space>,
+}
+
+impl SpaceView<'_> {
+    /// The address of an offset.
+    ///
+    /// # Safety
+    ///
+    /// The caller got `offset` from this space's arena (so it lies in a
+    /// committed block), or derives it from such an offset within its allocation.
+    #[inline(always)]
+    pub(crate) unsafe fn resolve(self, offset: Offset) -> NonNull<u8> {
+        // SAFETY: the offset lies in a committed block, hence inside of the
+        // mapping, so the product does not overflow and the sum stays inside.
+        unsafe { self.base.add(offset as usize * UNIT) }
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let (start, length) = self.mapping;
+        // SAFETY: `new` mapped exactly this range, and `&mut self` says that
+        // nobody uses an address inside of it any more.
+        let status = unsafe { libc::munmap(start.as_ptr().cast(), length) };
+        debug_assert_eq!(status, 0, "munmap of a whole mapping does not fail");
+    }
+}
+
+fn page_size() -> usize {
+    // SAFETY: `sysconf` has no requirements.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size)
+        .unwrap_or(BLOCK_QUANTUM)
+        .max(BLOCK_QUANTUM)
+}
+
+/// Reserves `length` bytes of addresses that nothing may touch yet.
+fn reserve(length: usize) -> Option<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: an anonymous private mapping at an address of the system's choice
+    // touches no existing memory.
+    let start = unsafe { libc::mmap(core::ptr::null_mut(), length, libc::PROT_NONE, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return None;
+    }
+    NonNull::new(start.cast())
+}
+
+/// Makes `length` bytes from `start` readable and writable; they read as zero.
+fn make_usable(start: NonNull<u8>, length: usize, huge_pages: bool) -> bool {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: the range is part of this space's own mapping and not in use yet.
+    let status = unsafe { libc::mprotect(start.as_ptr().cast(), length, protection) };
+    #[cfg(target_os = "linux")]
+    if status == 0 && huge_pages {
+        // Advice only: where it is refused the pages are ordinary ones.
+        // SAFETY: as for `mprotect` above.
+        let _ = unsafe { libc::madvise(start.as_ptr().cast(), length, libc::MADV_HUGEPAGE) };
+    }
+    let _ = huge_pages;
+    status == 0
+}

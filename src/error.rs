@@ -1,0 +1,120 @@
+//! The errors of the crate.
+
+use thiserror::Error;
+
+/// A result whose error is [`enum@Error`].
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Why an operation was refused. Nothing is stored or counted when one is returned.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The fixed capacity or the address range is used up: time to rotate to a
+    /// new table. Returned before anything is written.
+    #[error("the arena is full: {requested} bytes asked for, {available} left")]
+    Full {
+        /// Bytes asked for.
+        requested: usize,
+        /// Bytes that a new block could still have; part of them may be unusable.
+        available: usize,
+    },
+    /// The operating system or allocator refused memory.
+    #[error("out of memory: {requested} bytes refused")]
+    OutOfMemory {
+        /// Bytes asked for.
+        requested: usize,
+    },
+    /// An entry with this user key and sequence number, of whatever kind, is
+    /// already in the table.
+    #[error("an entry with this key and sequence number already exists")]
+    Duplicate,
+    /// The user key is longer than an entry can say.
+    #[error("a key of {length} bytes is over the limit of {limit}")]
+    KeyTooLarge {
+        /// Length of the user key in bytes.
+        length: usize,
+        /// The longest that would do.
+        limit: usize,
+    },
+    /// The value is longer than an entry can say.
+    #[error("a value of {length} bytes is over the limit of {limit}")]
+    ValueTooLarge {
+        /// Length of the value in bytes.
+        length: usize,
+        /// The longest that would do.
+        limit: usize,
+    },
+    /// Key and value each fit, their record does not.
+    #[error("an entry of {length} bytes is over the limit of {limit}")]
+    EntryTooLarge {
+        /// Length of the encoded entry in bytes; saturating.
+        length: usize,
+        /// The longest that would do.
+        limit: usize,
+    },
+    /// Sequence numbers have 56 bits.
+    #[error("sequence number {sequence} does not fit 56 bits")]
+    SequenceTooLarge {
+        /// The number that was given.
+        sequence: u64,
+    },
+    /// The table is immutable.
+    #[error("the table is sealed")]
+    Sealed,
+    /// An exclusive writer is inside; or, for an exclusive writer, anybody is.
+    #[error("another writer is inside the table")]
+    Busy,
+    /// This thread asked to seal a table that it is writing to: it would wait
+    /// for itself.
+    #[error("this thread is itself writing to the table")]
+    Reentrant,
+    /// The hint was used with another list before.
+    #[error("the hint belongs to another list")]
+    ForeignHint,
+    /// The operation exists, this table cannot do it.
+    #[error("not supported: {0}")]
+    Unsupported(&'static str),
+    /// An option has a value that makes no table.
+    #[error("option {option}: {reason}")]
+    InvalidOption {
+        /// Name of the builder method.
+        option: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Bytes are not what they were, or never were an entry.
+    #[error(transparent)]
+    Corruption(#[from] Corruption),
+}
+
+/// What is wrong with some encoded bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Corruption {
+    /// The bytes end inside of what is being decoded.
+    #[error("corruption: truncated {what}")]
+    Truncated {
+        /// Name of the field.
+        what: &'static str,
+    },
+    /// A varint does not end within its limit or has bits beyond its type.
+    #[error("corruption: malformed varint in {what}")]
+    BadVarint {
+        /// Name of the field.
+        what: &'static str,
+    },
+    /// A length contradicts the format.
+    #[error("corruption: {what} of {length} bytes")]
+    BadLength {
+        /// Name of the field.
+        what: &'static str,
+        /// What it claims to be.
+        length: usize,
+    },
+    /// The checksum does not match key, value, kind, sequence number and lengths.
+    #[error("corruption: checksum mismatch at sequence number {sequence}")]
+    Checksum {
+        /// Sequence number as stored; itself unreliable.
+        sequence: u64,
+    },
+}

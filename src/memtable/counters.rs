@@ -1,0 +1,221 @@
+//! Counters (SPEC I1, W2).
+
+use crossbeam_utils::CachePadded;
+
+use crate::entry::EntryRef;
+use crate::key::{Kind, SequenceNumber};
+use crate::rep::{ReadObserver, Sealed};
+use crate::sync::ledger::FAULT_MEMTABLE_LOST_COUNTERS;
+use crate::sync::{AtomicU64, available_parallelism, fault, ord, shard_index};
+
+/// What was written to a table; exact when no writer is inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Entries of all kinds.
+    pub entries: u64,
+    /// Entries that delete a key: deletions, single deletions, deletions with a timestamp.
+    pub deletions: u64,
+    /// Merge operands.
+    pub merges: u64,
+    /// Bytes of user keys and values, and eight for each entry's tag.
+    pub data_size: u64,
+    /// The smallest sequence number of an entry.
+    pub first_sequence: Option<SequenceNumber>,
+    /// The largest sequence number of an entry.
+    pub largest_sequence: Option<SequenceNumber>,
+    /// The sequence number from which on the table may have entries, as the
+    /// builder was told.
+    pub earliest_sequence: SequenceNumber,
+}
+
+/// What one writer wrote; plain numbers, folded into [`Counters`] once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchCounts {
+    entries: u64,
+    deletions: u64,
+    merges: u64,
+    data_size: u64,
+    first: SequenceNumber,
+    largest: SequenceNumber,
+}
+
+impl BatchCounts {
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: 0,
+            deletions: 0,
+            merges: 0,
+            data_size: 0,
+            first: SequenceNumber::MAX,
+            largest: 0,
+        }
+    }
+
+    pub(super) fn count(&mut self, entry: &EntryRef<'_>) {
+        self.entries += 1;
+        self.deletions += u64::from(entry.kind.is_tombstone());
+        self.merges += u64::from(entry.kind == Kind::MERGE);
+        self.data_size += (entry.user_key.len() + entry.value.len()) as u64 + 8;
+        self.first = self.first.min(entry.sequence);
+        self.largest = self.largest.max(entry.sequence);
+    }
+}
+
+/// The counters of one table.
+#[derive(Debug)]
+pub(super) struct Counters(CachePadded<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    entries: AtomicU64,
+    deletions: AtomicU64,
+    merges: AtomicU64,
+    data_size: AtomicU64,
+    /// `u64::MAX` while there is no entry.
+    first: AtomicU64,
+    /// One more than the largest sequence number; 0 while there is no entry.
+    after_largest: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn new() -> Self {
+        Self(CachePadded::new(Shared {
+            entries: AtomicU64::new(0),
+            deletions: AtomicU64::new(0),
+            merges: AtomicU64::new(0),
+            data_size: AtomicU64::new(0),
+            first: AtomicU64::new(u64::MAX),
+            after_largest: AtomicU64::new(0),
+        }))
+    }
+
+    /// Adds what a writer wrote; the door's release comes after.
+    pub(super) fn fold(&self, batch: &BatchCounts) {
+        if batch.entries == 0 {
+            return;
+        }
+        add(&self.0.entries, batch.entries);
+        add(&self.0.deletions, batch.deletions);
+        add(&self.0.merges, batch.merges);
+        add(&self.0.data_size, batch.data_size);
+        if read(&self.0.first) > batch.first {
+            self.0
+                .first
+                .fetch_min(batch.first, ord!(COUNTER_MIN, Relaxed));
+        }
+        if read(&self.0.after_largest) <= batch.largest {
+            self.0
+                .after_largest
+                .fetch_max(batch.largest + 1, ord!(COUNTER_MAX, Relaxed));
+        }
+    }
+
+    pub(super) fn read(&self, earliest_sequence: SequenceNumber) -> Stats {
+        let first = read(&self.0.first);
+        Stats {
+            entries: read(&self.0.entries),
+            deletions: read(&self.0.deletions),
+            merges: read(&self.0.merges),
+            data_size: read(&self.0.data_size),
+            first_sequence: (first != u64::MAX).then_some(first),
+            largest_sequence: read(&self.0.after_largest).checked_sub(1),
+            earliest_sequence,
+        }
+    }
+}
+
+fn add(counter: &AtomicU64, amount: u64) {
+    if amount == 0 {
+        return;
+    }
+    if fault(&FAULT_MEMTABLE_LOST_COUNTERS) {
+        counter.store(read(counter) + amount, ord!(COUNTER_FAULT_STORE, Relaxed));
+        return;
+    }
+    counter.fetch_add(amount, ord!(COUNTER_ADD, Relaxed));
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(ord!(COUNTER_LOAD, Relaxed))
+}
+
+/// How a table was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ReadStats {
+    /// Calls of `get` and `get_entry`.
+    pub gets: u64,
+    /// Those that found something, be it a tombstone.
+    pub get_hits: u64,
+    /// Seeks of cursors and iterators, to whatever place.
+    pub seeks: u64,
+    /// Steps of cursors and iterators, in either direction.
+    pub steps: u64,
+}
+
+/// One row of counters per core, so that readers do not meet.
+#[derive(Debug)]
+pub(super) struct ReadCounters(Box<[CachePadded<ReadRow>]>);
+
+#[derive(Debug)]
+struct ReadRow {
+    gets: AtomicU64,
+    get_hits: AtomicU64,
+    seeks: AtomicU64,
+    steps: AtomicU64,
+}
+
+impl ReadCounters {
+    pub(super) fn new() -> Self {
+        let rows = available_parallelism().next_power_of_two();
+        let row = || ReadRow {
+            gets: AtomicU64::new(0),
+            get_hits: AtomicU64::new(0),
+            seeks: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+        };
+        Self((0..rows).map(|_| CachePadded::new(row())).collect())
+    }
+
+    fn row(&self) -> &ReadRow {
+        &self.0[shard_index() & (self.0.len() - 1)]
+    }
+
+    pub(super) fn observe_get(&self, hit: bool) {
+        let row = self.row();
+        bump(&row.gets);
+        if hit {
+            bump(&row.get_hits);
+        }
+    }
+
+    pub(super) fn read(&self) -> ReadStats {
+        let sum = |column: fn(&ReadRow) -> &AtomicU64| {
+            let load = |row| column(row).load(ord!(READ_COUNTER_LOAD, Relaxed));
+            self.0.iter().map(|row| load(row)).sum()
+        };
+        ReadStats {
+            gets: sum(|row| &row.gets),
+            get_hits: sum(|row| &row.get_hits),
+            seeks: sum(|row| &row.seeks),
+            steps: sum(|row| &row.steps),
+        }
+    }
+}
+
+impl Sealed for ReadCounters {}
+
+impl ReadObserver for ReadCounters {
+    fn seek(&self) {
+        bump(&self.row().seeks);
+    }
+
+    fn step(&self) {
+        bump(&self.row().steps);
+    }
+}
+
+fn bump(counter: &AtomicU64) {
+    counter.fetch_add(1, ord!(READ_COUNTER_ADD, Relaxed));
+}

@@ -1,0 +1,103 @@
+//! The door that writers pass, once per batch.
+//!
+//! One word: two flags for the seal, one for an exclusive writer, and a count of
+//! the writers inside. All changes are read-modify-writes of that word, so a
+//! writer is either counted before the seal, and waited for, or refused after.
+
+use crate::error::{Error, Result};
+use crate::sync::ledger::{FAULT_MEMTABLE_IGNORE_SEAL, FAULT_MEMTABLE_NO_DRAIN};
+use crate::sync::{AtomicU64, Backoff, fault, ord, with_entered};
+
+/// No writer may enter.
+const CLOSED: u64 = 1;
+/// And none is inside any more.
+const SEALED: u64 = 2;
+/// The one writer inside is alone.
+const EXCLUSIVE: u64 = 4;
+/// One writer.
+const ONE: u64 = 8;
+
+/// Who is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Beside others.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+impl Side {
+    const fn weight(self) -> u64 {
+        match self {
+            Self::Shared => ONE,
+            Self::Exclusive => ONE | EXCLUSIVE,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Door(AtomicU64);
+
+impl Door {
+    pub(super) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Lets the calling thread in, or says why not. Lock-free.
+    #[inline]
+    pub(super) fn enter(&self, side: Side, table: u64) -> Result<()> {
+        let mut word = self.0.load(ord!(DOOR_LOAD, Relaxed));
+        loop {
+            if word & CLOSED != 0 && !fault(&FAULT_MEMTABLE_IGNORE_SEAL) {
+                return Err(Error::Sealed);
+            }
+            if word & EXCLUSIVE != 0 || (side == Side::Exclusive && word >= ONE) {
+                return Err(Error::Busy);
+            }
+            match self.0.compare_exchange_weak(
+                word,
+                word + side.weight(),
+                ord!(DOOR_ENTER, Acquire),
+                ord!(DOOR_ENTER_FAILED, Relaxed),
+            ) {
+                Ok(_) => break,
+                Err(actual) => word = actual,
+            }
+        }
+        with_entered(|tables| tables.push(table));
+        Ok(())
+    }
+
+    /// Lets the calling thread out.
+    #[inline]
+    pub(super) fn leave(&self, side: Side, table: u64) {
+        with_entered(|tables| {
+            if let Some(index) = tables.iter().rposition(|&entered| entered == table) {
+                tables.swap_remove(index);
+            }
+        });
+        self.0.fetch_sub(side.weight(), ord!(DOOR_LEAVE, Release));
+    }
+
+    /// Closes the door and waits until nobody is inside.
+    pub(super) fn seal(&self, table: u64) -> Result<()> {
+        if with_entered(|tables| tables.contains(&table)) {
+            return Err(Error::Reentrant);
+        }
+        self.0.fetch_or(CLOSED, ord!(DOOR_SEAL, Relaxed));
+        let backoff = Backoff::new();
+        while self.0.load(ord!(DOOR_DRAIN, Acquire)) >= ONE {
+            if fault(&FAULT_MEMTABLE_NO_DRAIN) {
+                break;
+            }
+            backoff.snooze();
+        }
+        self.0.fetch_or(SEALED, ord!(DOOR_SEALED_STORE, Release));
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn is_sealed(&self) -> bool {
+        self.0.load(ord!(DOOR_SEALED_LOAD, Acquire)) & SEALED != 0
+    }
+}

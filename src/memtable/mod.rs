@@ -1,0 +1,358 @@
+//! The memtable: entries of an LSM tree before they are flushed.
+//!
+//! # Thread safety
+//!
+//! Everything but writing works from any number of threads and never waits.
+//! Writers enter through a door, once per batch: any number of concurrent
+//! writers, or one exclusive writer. [`MemTable::seal`] closes the door, waits
+//! for those inside, and leaves an immutable table.
+//!
+//! # Invariants
+//!
+//! 1. **M1, the door.** At most one exclusive writer is inside, and then nobody
+//!    else. Whoever enters as exclusive sees all that earlier writers did.
+//! 2. **M2, seal.** An entry is in the sealed table, or its writer got
+//!    [`Error::Sealed`](crate::Error::Sealed); never both, never neither. Who sees
+//!    the table sealed sees all of its entries and exact counters.
+//! 3. **M3, counters.** A writer's counts reach the table's when the writer is
+//!    dropped, also by a panic: they are exact when no writer is inside.
+//! 4. **M4, refusal.** An add that returns an error stored nothing and counted
+//!    nothing.
+//! 5. **M5, snapshots.** A read at a snapshot sees, of each key, the version with
+//!    the largest sequence number not above it, among the entries whose adding
+//!    happened before the read. That an entry is visible *at once* to a reader
+//!    on another thread is only promised if that thread learnt of it: publish
+//!    sequence numbers with a release store, and take snapshots with an acquire
+//!    load.
+//!
+//! The design is that of LevelDB's `MemTable` and RocksDB's `db/memtable.h`.
+
+mod counters;
+mod door;
+mod lookup;
+mod options;
+#[cfg(feature = "bytes")]
+mod pinned;
+mod visible;
+mod writer;
+
+pub use counters::{ReadStats, Stats};
+pub use lookup::{Lookup, MergeBase};
+pub use options::MemTableBuilder;
+pub use visible::VisibleIter;
+pub use writer::Writer;
+
+use core::fmt;
+use core::ops::Bound;
+
+use crate::arena::{ArenaUsage, ConcurrentArena};
+use crate::entry::EntryRef;
+use crate::error::{Error, Result};
+use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::rep::{Cursor, Handle, ReadObserver, Sealed, SkipListRep};
+use crate::skiplist::InsertContext;
+use crate::sync::{Arc, UnsafeCell};
+use counters::{Counters, ReadCounters};
+use door::Door;
+
+/// Entries in memory, ordered by user key and descending sequence number.
+///
+/// ```
+/// use verimem::{Kind, Lookup, MemTable};
+///
+/// let table = MemTable::builder().build()?;
+/// table.add(1, Kind::VALUE, b"apple", b"red")?;
+/// table.add(2, Kind::DELETION, b"apple", b"")?;
+///
+/// assert!(matches!(table.get(b"apple", 1)?, Lookup::Found { value: b"red", .. }));
+/// assert!(matches!(table.get(b"apple", 2)?, Lookup::Deleted { sequence: 2, .. }));
+/// assert!(matches!(table.get(b"pear", 2)?, Lookup::NotFound));
+///
+/// table.seal()?;
+/// assert_eq!(table.add(3, Kind::VALUE, b"fig", b""), Err(verimem::Error::Sealed));
+/// # Ok::<(), verimem::Error>(())
+/// ```
+pub struct MemTable<C = BytewiseComparator> {
+    rep: SkipListRep<C>,
+    reads: Option<ReadCounters>,
+    id: u64,
+    earliest_sequence: SequenceNumber,
+    door: Door,
+    counters: Counters,
+    /// The exclusive writer's memory of where it was; only touched by the
+    /// holder of the door's exclusive side (M1).
+    exclusive: UnsafeCell<InsertContext>,
+}
+
+// SAFETY: all fields but `exclusive` are `Send`; that one holds plain numbers.
+unsafe impl<C: Comparator> Send for MemTable<C> {}
+// SAFETY: all fields but `exclusive` are `Sync`; that one is only touched by
+// the one exclusive writer, ordered after the one before by the door (M1).
+unsafe impl<C: Comparator> Sync for MemTable<C> {}
+
+impl MemTable {
+    /// Options of a table in bytewise order.
+    pub fn builder() -> MemTableBuilder {
+        MemTableBuilder::new(BytewiseComparator)
+    }
+}
+
+impl<C: Comparator> MemTable<C> {
+    /// Options of a table in the order of `comparator`.
+    ///
+    /// ```
+    /// use verimem::{Kind, MemTable, ReverseBytewiseComparator};
+    /// let table = MemTable::with_comparator(ReverseBytewiseComparator).build()?;
+    /// table.add(1, Kind::VALUE, b"a", b"")?;
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    pub fn with_comparator(comparator: C) -> MemTableBuilder<C> {
+        MemTableBuilder::new(comparator)
+    }
+
+    /// Adds one entry: a concurrent batch of one. O(log n).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Writer::add`] and [`writer`](Self::writer).
+    pub fn add(
+        &self,
+        sequence: SequenceNumber,
+        kind: Kind,
+        user_key: &[u8],
+        value: &[u8],
+    ) -> Result<()> {
+        self.writer()?.add(sequence, kind, user_key, value)
+    }
+
+    /// Enters the table to write a batch, beside any number of others. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sealed`]; [`Error::Busy`] while an exclusive writer is inside.
+    pub fn writer(&self) -> Result<Writer<'_, C>> {
+        Writer::concurrent(self)
+    }
+
+    /// Enters the table to write a batch, alone: without compare-exchange, and
+    /// cheaply where keys follow upon one another. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sealed`]; [`Error::Busy`] while any writer is inside.
+    pub fn exclusive_writer(&self) -> Result<Writer<'_, C>> {
+        Writer::exclusive(self)
+    }
+
+    /// What the table says of `user_key` at `snapshot`. O(log n), and the number
+    /// of operands for a merge.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SequenceTooLarge`]; [`Error::Corruption`] when a checksum differs.
+    #[inline]
+    pub fn get(&self, user_key: &[u8], snapshot: SequenceNumber) -> Result<Lookup<'_>> {
+        let cursor = self.newest(user_key, snapshot)?;
+        let lookup = Lookup::read(cursor, user_key)?;
+        if let Some(reads) = &self.reads {
+            reads.observe_get(!matches!(lookup, Lookup::NotFound));
+        }
+        Ok(lookup)
+    }
+
+    /// The newest entry of `user_key` at `snapshot`, of whatever kind. O(log n).
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn get_entry(
+        &self,
+        user_key: &[u8],
+        snapshot: SequenceNumber,
+    ) -> Result<Option<EntryRef<'_>>> {
+        let cursor = self.newest(user_key, snapshot)?;
+        let entry = lookup::entry_of(&cursor, user_key)?;
+        if let Some(reads) = &self.reads {
+            reads.observe_get(entry.is_some());
+        }
+        Ok(entry)
+    }
+
+    /// True when the table has an entry with exactly this key and sequence
+    /// number, of whatever kind. O(log n).
+    #[must_use]
+    pub fn contains(&self, user_key: &[u8], sequence: SequenceNumber) -> bool {
+        let mut cursor = Cursor::new(&self.rep);
+        cursor.seek(user_key, sequence);
+        cursor.key().is_some_and(|(found, number)| {
+            number == sequence && self.comparator().compare(found, user_key).is_eq()
+        })
+    }
+
+    fn newest(&self, user_key: &[u8], snapshot: SequenceNumber) -> Result<Cursor<&SkipListRep<C>>> {
+        if snapshot > MAX_SEQUENCE_NUMBER {
+            return Err(Error::SequenceTooLarge { sequence: snapshot });
+        }
+        let mut cursor = Cursor::new(&self.rep);
+        cursor.seek(user_key, snapshot);
+        Ok(cursor)
+    }
+
+    /// A cursor over the internal entries: every version of every key.
+    #[must_use]
+    pub fn iter(&self) -> Cursor<&Self> {
+        Cursor::new(self)
+    }
+
+    /// As [`iter`](Self::iter), keeping the table alive: `'static` and `Send`.
+    #[must_use]
+    pub fn owned_iter(self: &Arc<Self>) -> Cursor<Arc<Self>> {
+        Cursor::new(Arc::clone(self))
+    }
+
+    /// An iterator over the user keys that are visible at `snapshot`.
+    #[must_use]
+    pub fn visible(&self, snapshot: SequenceNumber) -> VisibleIter<&Self> {
+        VisibleIter::new(self, snapshot, Bound::Unbounded, Bound::Unbounded)
+    }
+
+    /// As [`visible`](Self::visible), between two bounds.
+    #[must_use]
+    pub fn visible_range(
+        &self,
+        snapshot: SequenceNumber,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+    ) -> VisibleIter<&Self> {
+        VisibleIter::new(self, snapshot, lower, upper)
+    }
+
+    /// As [`visible_range`](Self::visible_range), keeping the table alive.
+    #[must_use]
+    pub fn owned_visible(
+        self: &Arc<Self>,
+        snapshot: SequenceNumber,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+    ) -> VisibleIter<Arc<Self>> {
+        VisibleIter::new(Arc::clone(self), snapshot, lower, upper)
+    }
+
+    /// Makes the table immutable (SPEC W7): closes the door, waits for the
+    /// writers inside, and tells the budget that the memory will be released.
+    /// Sealing a sealed table does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reentrant`] when the calling thread is itself inside: it would
+    /// wait for itself.
+    pub fn seal(&self) -> Result<()> {
+        self.door.seal(self.id)?;
+        self.arena().begin_release();
+        Ok(())
+    }
+
+    /// True once [`seal`](Self::seal) is done: all entries are visible to the
+    /// caller and all counters exact.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.door.is_sealed()
+    }
+
+    /// A number that no other table of this process has.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// True when no entry is visible to the caller.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rep.is_empty()
+    }
+
+    /// Reads the counters; exact when no writer is inside (M3).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.counters.read(self.earliest_sequence)
+    }
+
+    /// Reads the counters of reads, if the table keeps any.
+    #[must_use]
+    pub fn read_stats(&self) -> Option<ReadStats> {
+        self.reads.as_ref().map(ReadCounters::read)
+    }
+
+    /// Reads the accounting of the arena.
+    #[must_use]
+    pub fn memory_usage(&self) -> ArenaUsage {
+        self.arena().usage()
+    }
+
+    /// The order of user keys.
+    #[must_use]
+    pub fn comparator(&self) -> &C {
+        self.rep.comparator()
+    }
+
+    /// The most bytes that an entry can take, for [`Writer::reserve`].
+    ///
+    /// # Errors
+    ///
+    /// The limit that the lengths exceed.
+    pub fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize> {
+        self.rep.max_entry_size(key_len, value_len)
+    }
+
+    fn arena(&self) -> &ConcurrentArena {
+        self.rep.arena()
+    }
+
+    fn observer(&self) -> Option<&dyn ReadObserver> {
+        self.reads.as_ref().map(|reads| reads as &dyn ReadObserver)
+    }
+}
+
+impl<C> Sealed for &MemTable<C> {}
+
+impl<C: Comparator> Handle for &MemTable<C> {
+    type Rep = SkipListRep<C>;
+
+    #[inline(always)]
+    fn rep(&self) -> &SkipListRep<C> {
+        &self.rep
+    }
+
+    #[inline(always)]
+    fn observer(&self) -> Option<&dyn ReadObserver> {
+        MemTable::observer(self)
+    }
+}
+
+impl<C> Sealed for Arc<MemTable<C>> {}
+
+impl<C: Comparator> Handle for Arc<MemTable<C>> {
+    type Rep = SkipListRep<C>;
+
+    #[inline(always)]
+    fn rep(&self) -> &SkipListRep<C> {
+        &self.rep
+    }
+
+    #[inline(always)]
+    fn observer(&self) -> Option<&dyn ReadObserver> {
+        MemTable::observer(self)
+    }
+}
+
+impl<C: Comparator> fmt::Debug for MemTable<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemTable")
+            .field("id", &self.id)
+            .field("comparator", &self.comparator().name())
+            .field("sealed", &self.is_sealed())
+            .field("stats", &self.stats())
+            .field("memory", &self.memory_usage())
+            .finish()
+    }
+}

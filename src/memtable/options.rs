@@ -1,0 +1,143 @@
+//! What a table can be told.
+
+use super::{Counters, Door, MemTable, ReadCounters};
+use crate::arena::{ArenaOptions, Budget, ConcurrentArena};
+use crate::entry::Protection;
+use crate::error::{Error, Result};
+use crate::key::{BytewiseComparator, Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::skiplist::{HeightSource, InsertContext, SkipList, SkipListOptions};
+use crate::sync::{Arc, UnsafeCell, unique_id};
+
+/// Builds a [`MemTable`].
+///
+/// ```
+/// use verimem::{MemTable, Protection};
+///
+/// let table = MemTable::builder()
+///     .write_buffer_size(16 << 20)
+///     .protection(Protection::Four)
+///     .build()?;
+/// assert!(table.is_empty());
+/// # Ok::<(), verimem::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct MemTableBuilder<C = BytewiseComparator> {
+    comparator: C,
+    arena: ArenaOptions,
+    list: SkipListOptions,
+    earliest_sequence: SequenceNumber,
+    track_reads: bool,
+}
+
+impl<C: Comparator> MemTableBuilder<C> {
+    pub(super) fn new(comparator: C) -> Self {
+        Self {
+            comparator,
+            arena: ArenaOptions::default(),
+            list: SkipListOptions::default(),
+            earliest_sequence: 0,
+            track_reads: false,
+        }
+    }
+
+    /// The size in bytes that the table is expected to grow to; block sizes
+    /// follow it. Default 64 MiB.
+    pub fn write_buffer_size(mut self, bytes: usize) -> Self {
+        self.arena.write_buffer_size = bytes;
+        self
+    }
+
+    /// Bytes per arena block; 0, the default, picks by the write buffer's size.
+    pub fn arena_block_size(mut self, bytes: usize) -> Self {
+        self.arena.block_size = bytes;
+        self
+    }
+
+    /// Asks for transparent huge pages. Default off.
+    pub fn huge_pages(mut self, on: bool) -> Self {
+        self.arena.huge_pages = on;
+        self
+    }
+
+    /// Fixed-capacity mode: the arena never takes more than this many bytes, and
+    /// what does not fit is refused with [`Error::Full`]. Default: no limit but
+    /// the 32 GiB that offsets address.
+    pub fn capacity(mut self, bytes: Option<usize>) -> Self {
+        self.arena.capacity = bytes;
+        self
+    }
+
+    /// Shards of the arena; 0, the default, is one per core.
+    pub fn arena_shards(mut self, shards: usize) -> Self {
+        self.arena.shards = shards;
+        self
+    }
+
+    /// Who is told of every block that the table reserves.
+    pub fn budget(mut self, budget: Arc<dyn Budget>) -> Self {
+        self.arena.budget = Some(budget);
+        self
+    }
+
+    /// The tallest tower of the skiplist, 1 to 32. Default 20.
+    pub fn max_height(mut self, levels: usize) -> Self {
+        self.list.max_height = levels;
+        self
+    }
+
+    /// One in this many nodes reaches the next level, 2 to 1024. Default 2.
+    pub fn branching(mut self, branching: u32) -> Self {
+        self.list.branching = branching;
+        self
+    }
+
+    /// Where the heights of nodes come from. Default: random.
+    pub fn heights(mut self, heights: HeightSource) -> Self {
+        self.list.heights = heights;
+        self
+    }
+
+    /// Bytes of checksum per entry. Default none.
+    pub fn protection(mut self, protection: Protection) -> Self {
+        self.list.protection = protection;
+        self
+    }
+
+    /// No entry will have a smaller sequence number; reported by
+    /// [`MemTable::stats`], not enforced. Default 0.
+    pub fn earliest_sequence(mut self, sequence: SequenceNumber) -> Self {
+        self.earliest_sequence = sequence;
+        self
+    }
+
+    /// Counts reads, see [`MemTable::read_stats`]. Default off.
+    pub fn track_reads(mut self, on: bool) -> Self {
+        self.track_reads = on;
+        self
+    }
+
+    /// Makes the table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] or [`Error::SequenceTooLarge`] for an option out
+    /// of range; [`Error::OutOfMemory`].
+    pub fn build(self) -> Result<MemTable<C>> {
+        if self.earliest_sequence > MAX_SEQUENCE_NUMBER {
+            return Err(Error::SequenceTooLarge {
+                sequence: self.earliest_sequence,
+            });
+        }
+        let arena = Arc::new(ConcurrentArena::new(self.arena)?);
+        Ok(MemTable {
+            rep: SkipList::new(arena, self.comparator, self.list)?,
+            reads: self.track_reads.then(ReadCounters::new),
+            id: unique_id(),
+            earliest_sequence: self.earliest_sequence,
+            door: Door::new(),
+            counters: Counters::new(),
+            exclusive: UnsafeCell::new(InsertContext::new()),
+        })
+    }
+}

@@ -1,0 +1,301 @@
+//! Iteration over the user keys that a snapshot sees.
+
+use core::fmt;
+use core::ops::Bound;
+
+use smallvec::SmallVec;
+
+use super::lookup::Lookup;
+use crate::entry::EntryRef;
+use crate::error::Result;
+use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::rep::{Cursor, Handle, Representation};
+
+/// A key that is kept while the cursor moves.
+type KeyBuffer = SmallVec<[u8; 64]>;
+
+/// How many entries of one key are stepped over before a seek takes their place.
+const STEPS_BEFORE_SEEK: usize = 8;
+
+/// An iterator over the user keys that a snapshot sees, in both directions
+/// (SPEC G5).
+///
+/// It stands at the newest visible entry of a key whose newest visible entry is
+/// no tombstone, or at no entry. As for cursors, moving from no entry does
+/// nothing. A seek outside of the bounds is brought inside of them.
+///
+/// ```
+/// use verimem::{Kind, MemTable};
+///
+/// let table = MemTable::builder().build()?;
+/// table.add(1, Kind::VALUE, b"a", b"1")?;
+/// table.add(2, Kind::VALUE, b"b", b"2")?;
+/// table.add(3, Kind::DELETION, b"a", b"")?;
+///
+/// let mut keys = table.visible(3);
+/// keys.seek_to_first()?;
+/// assert_eq!(keys.key(), Some(&b"b"[..]));
+/// keys.prev()?;
+/// assert!(!keys.valid());
+/// # Ok::<(), verimem::Error>(())
+/// ```
+pub struct VisibleIter<H: Handle> {
+    cursor: Cursor<H>,
+    snapshot: SequenceNumber,
+    lower: Bound<KeyBuffer>,
+    upper: Bound<KeyBuffer>,
+}
+
+impl<H: Handle> VisibleIter<H> {
+    pub(super) fn new(
+        handle: H,
+        snapshot: SequenceNumber,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+    ) -> Self {
+        Self {
+            cursor: Cursor::new(handle),
+            snapshot: snapshot.min(MAX_SEQUENCE_NUMBER),
+            lower: lower.map(KeyBuffer::from_slice),
+            upper: upper.map(KeyBuffer::from_slice),
+        }
+    }
+
+    /// True when the iterator is at a key.
+    #[must_use]
+    pub fn valid(&self) -> bool {
+        self.cursor.valid()
+    }
+
+    /// The user key at the iterator.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        self.cursor.key().map(|(user_key, _)| user_key)
+    }
+
+    /// The newest visible entry of the key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`](crate::Error::Corruption) when its checksum differs.
+    pub fn entry(&self) -> Result<Option<EntryRef<'_>>> {
+        self.cursor.entry()
+    }
+
+    /// The same answer that a get of this key would have: with all operands and
+    /// their base if the newest visible entry is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`](crate::Error::Corruption) when a checksum differs.
+    pub fn lookup(&self) -> Result<Lookup<'_>> {
+        let Some((user_key, sequence)) = self.cursor.key() else {
+            return Ok(Lookup::NotFound);
+        };
+        let mut cursor = Cursor::new(self.cursor.handle().rep());
+        cursor.seek(user_key, sequence);
+        Lookup::read(cursor, user_key)
+    }
+
+    /// Goes to the first visible key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`](crate::Error::Corruption) when a checksum on the way differs; the iterator is
+    /// at no entry then.
+    pub fn seek_to_first(&mut self) -> Result<()> {
+        match &self.lower {
+            Bound::Unbounded => self.cursor.seek_to_first(),
+            Bound::Included(key) => self.cursor.seek(key, MAX_SEQUENCE_NUMBER),
+            Bound::Excluded(key) => {
+                self.cursor.seek(key, 0);
+                Self::step_over(&mut self.cursor, key);
+            }
+        }
+        self.settle_forward()
+    }
+
+    /// Goes to the last visible key.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seek_to_first`](Self::seek_to_first).
+    pub fn seek_to_last(&mut self) -> Result<()> {
+        match &self.upper {
+            Bound::Unbounded => self.cursor.seek_to_last(),
+            Bound::Included(key) => self.cursor.seek_for_prev(key, 0),
+            Bound::Excluded(key) => self.cursor.seek_before(key, MAX_SEQUENCE_NUMBER),
+        }
+        self.settle_backward()
+    }
+
+    /// Goes to the first visible key at or after `user_key`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seek_to_first`](Self::seek_to_first).
+    pub fn seek(&mut self, user_key: &[u8]) -> Result<()> {
+        if self.is_below(user_key) {
+            return self.seek_to_first();
+        }
+        self.cursor.seek(user_key, self.snapshot);
+        self.settle_forward()
+    }
+
+    /// Goes to the last visible key at or before `user_key`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seek_to_first`](Self::seek_to_first).
+    pub fn seek_for_prev(&mut self, user_key: &[u8]) -> Result<()> {
+        if self.is_above(user_key) {
+            return self.seek_to_last();
+        }
+        self.cursor.seek_for_prev(user_key, 0);
+        self.settle_backward()
+    }
+
+    /// Goes to the next visible key.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seek_to_first`](Self::seek_to_first).
+    #[expect(clippy::should_implement_trait, reason = "a cursor, not an Iterator")]
+    pub fn next(&mut self) -> Result<()> {
+        let Some((user_key, _)) = self.cursor.key() else {
+            return Ok(());
+        };
+        let user_key = KeyBuffer::from_slice(user_key);
+        Self::step_over(&mut self.cursor, &user_key);
+        self.settle_forward()
+    }
+
+    /// Goes to the previous visible key.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seek_to_first`](Self::seek_to_first).
+    pub fn prev(&mut self) -> Result<()> {
+        self.step_before();
+        self.settle_backward()
+    }
+
+    /// Moves past every entry of `user_key`.
+    fn step_over(cursor: &mut Cursor<H>, user_key: &[u8]) {
+        let at_key = |cursor: &Cursor<H>| {
+            let comparator = cursor.handle().rep().comparator();
+            cursor
+                .key()
+                .is_some_and(|(found, _)| comparator.compare(found, user_key).is_eq())
+        };
+        for _ in 0..STEPS_BEFORE_SEEK {
+            if !at_key(cursor) {
+                return;
+            }
+            cursor.next();
+        }
+        if at_key(cursor) {
+            cursor.seek(user_key, 0);
+            if at_key(cursor) {
+                cursor.next();
+            }
+        }
+    }
+
+    /// Moves before every entry of the key at the cursor.
+    fn step_before(&mut self) {
+        if let Some((user_key, _)) = self.cursor.key() {
+            let user_key = KeyBuffer::from_slice(user_key);
+            self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
+        }
+    }
+
+    /// From the first entry of some key on, finds a visible one.
+    fn settle_forward(&mut self) -> Result<()> {
+        loop {
+            let Some((user_key, sequence)) = self.cursor.key() else {
+                return Ok(());
+            };
+            if self.is_above(user_key) {
+                self.cursor.clear();
+                return Ok(());
+            }
+            if sequence > self.snapshot {
+                let user_key = KeyBuffer::from_slice(user_key);
+                // At the newest visible version, or at the next key.
+                self.cursor.seek(&user_key, self.snapshot);
+                continue;
+            }
+            let user_key = KeyBuffer::from_slice(user_key);
+            if !self.at_tombstone()? {
+                return Ok(());
+            }
+            Self::step_over(&mut self.cursor, &user_key);
+        }
+    }
+
+    /// From some entry of a key on, finds a visible one, going backward.
+    fn settle_backward(&mut self) -> Result<()> {
+        loop {
+            let Some((user_key, _)) = self.cursor.key() else {
+                return Ok(());
+            };
+            if self.is_below(user_key) {
+                self.cursor.clear();
+                return Ok(());
+            }
+            let user_key = KeyBuffer::from_slice(user_key);
+            self.cursor.seek(&user_key, self.snapshot);
+            let comparator = self.cursor.handle().rep().comparator();
+            let visible = self
+                .cursor
+                .key()
+                .is_some_and(|(found, _)| comparator.compare(found, &user_key).is_eq());
+            if visible && !self.at_tombstone()? {
+                return Ok(());
+            }
+            self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
+        }
+    }
+
+    /// True when the cursor is at a tombstone; invalid after an error.
+    fn at_tombstone(&mut self) -> Result<bool> {
+        let tombstone = self
+            .cursor
+            .entry()
+            .map(|entry| entry.is_some_and(|entry| entry.kind.is_tombstone()));
+        if tombstone.is_err() {
+            self.cursor.clear();
+        }
+        tombstone
+    }
+
+    /// True when `user_key` lies before the lower bound.
+    fn is_below(&self, user_key: &[u8]) -> bool {
+        let comparator = self.cursor.handle().rep().comparator();
+        match &self.lower {
+            Bound::Unbounded => false,
+            Bound::Included(bound) => comparator.compare(user_key, bound).is_lt(),
+            Bound::Excluded(bound) => comparator.compare(user_key, bound).is_le(),
+        }
+    }
+
+    /// True when `user_key` lies after the upper bound.
+    fn is_above(&self, user_key: &[u8]) -> bool {
+        let comparator = self.cursor.handle().rep().comparator();
+        match &self.upper {
+            Bound::Unbounded => false,
+            Bound::Included(bound) => comparator.compare(user_key, bound).is_gt(),
+            Bound::Excluded(bound) => comparator.compare(user_key, bound).is_ge(),
+        }
+    }
+}
+
+impl<H: Handle> fmt::Debug for VisibleIter<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VisibleIter")
+            .field("key", &self.key())
+            .field("snapshot", &self.snapshot)
+            .finish_non_exhaustive()
+    }
+}

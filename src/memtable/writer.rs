@@ -1,0 +1,218 @@
+//! Writing a batch.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::MemTable;
+use super::counters::BatchCounts;
+use super::door::Side;
+use crate::arena::Ticket;
+use crate::entry::EntryRef;
+use crate::error::{Error, Result};
+use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::skiplist::{Hint, InsertContext, Sharing};
+
+/// A writer inside of a table: the right to add entries until it is dropped.
+///
+/// Made by [`MemTable::writer`] or [`MemTable::exclusive_writer`]. Entries are
+/// in the table as soon as they are added; the table's counters change when the
+/// writer is dropped. A writer stays on its thread.
+///
+/// ```
+/// use verimem::{Kind, MemTable};
+///
+/// let table = MemTable::builder().build()?;
+/// let mut writer = table.writer()?;
+/// writer.reserve(2 * table.max_entry_size(1, 1)?)?; // all or nothing from here on
+/// writer.add(1, Kind::VALUE, b"a", b"1")?;
+/// writer.add(2, Kind::VALUE, b"b", b"2")?;
+/// drop(writer);
+/// assert_eq!(table.stats().entries, 2);
+/// # Ok::<(), verimem::Error>(())
+/// ```
+#[must_use = "a writer is inside of the table until it is dropped"]
+pub struct Writer<'t, C: Comparator = BytewiseComparator> {
+    table: &'t MemTable<C>,
+    side: Side,
+    context: InsertContext,
+    ticket: Option<Ticket<'t>>,
+    counts: BatchCounts,
+    /// The door remembers which threads are inside.
+    stays_on_its_thread: PhantomData<*const ()>,
+}
+
+impl<'t, C: Comparator> Writer<'t, C> {
+    pub(super) fn concurrent(table: &'t MemTable<C>) -> Result<Self> {
+        Self::enter(table, Side::Shared)
+    }
+
+    pub(super) fn exclusive(table: &'t MemTable<C>) -> Result<Self> {
+        Self::enter(table, Side::Exclusive)
+    }
+
+    #[inline]
+    fn enter(table: &'t MemTable<C>, side: Side) -> Result<Self> {
+        table.door.enter(side, table.id)?;
+        Ok(Self {
+            table,
+            side,
+            context: InsertContext::new(),
+            ticket: None,
+            counts: BatchCounts::new(),
+            stays_on_its_thread: PhantomData,
+        })
+    }
+
+    /// Sets memory aside for the entries to come, so that adding them cannot
+    /// fail half-way for want of it (SPEC A6). Sum up
+    /// [`MemTable::max_entry_size`]. Replaces an earlier reservation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`], [`Error::OutOfMemory`]; nothing is set aside then.
+    pub fn reserve(&mut self, bytes: usize) -> Result<()> {
+        self.ticket = None;
+        self.ticket = Some(self.table.arena().reserve(bytes)?);
+        Ok(())
+    }
+
+    /// Adds an entry. O(log n), less where keys follow upon one another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a range deletion; [`Error::SequenceTooLarge`],
+    /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::EntryTooLarge`];
+    /// [`Error::Duplicate`] for a key and sequence number that the table has;
+    /// [`Error::Full`], [`Error::OutOfMemory`]. Nothing is stored or counted then.
+    #[inline]
+    pub fn add(
+        &mut self,
+        sequence: SequenceNumber,
+        kind: Kind,
+        user_key: &[u8],
+        value: &[u8],
+    ) -> Result<()> {
+        let entry = Self::checked(sequence, kind, user_key, value)?;
+        let table = self.table;
+        match self.side {
+            Side::Shared => Self::insert(
+                table,
+                Sharing::Concurrent,
+                &mut self.ticket,
+                &mut self.context,
+                &entry,
+                &mut self.counts,
+            ),
+            Side::Exclusive => table.exclusive.with_mut(|context| {
+                // SAFETY: the door lets one exclusive writer in at a time, and
+                // whoever is let in sees what the one before did (M1).
+                let context = unsafe { &mut *context };
+                Self::insert(
+                    table,
+                    Sharing::Exclusive,
+                    &mut self.ticket,
+                    context,
+                    &entry,
+                    &mut self.counts,
+                )
+            }),
+        }
+    }
+
+    /// As [`add`](Self::add), near where the hint was last used. O(log d) when
+    /// that is `d` entries away.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add`](Self::add), and [`Error::ForeignHint`].
+    pub fn add_with_hint(
+        &mut self,
+        hint: &mut Hint,
+        sequence: SequenceNumber,
+        kind: Kind,
+        user_key: &[u8],
+        value: &[u8],
+    ) -> Result<()> {
+        let entry = Self::checked(sequence, kind, user_key, value)?;
+        let table = self.table;
+        let counts = &mut self.counts;
+        let linked = || counts.count(&entry);
+        let sharing = match self.side {
+            Side::Shared => Sharing::Concurrent,
+            Side::Exclusive => Sharing::Exclusive,
+        };
+        let rep = &table.rep;
+        match &mut self.ticket {
+            // SAFETY: the door keeps other writers out of an exclusive one's way
+            // (M1); ticket and arena are the list's own.
+            Some(ticket) => unsafe { rep.insert_hinted(sharing, ticket, hint, &entry, linked) },
+            // SAFETY: as above.
+            None => unsafe { rep.insert_hinted(sharing, &mut table.arena(), hint, &entry, linked) },
+        }
+    }
+
+    fn checked<'e>(
+        sequence: SequenceNumber,
+        kind: Kind,
+        user_key: &'e [u8],
+        value: &'e [u8],
+    ) -> Result<EntryRef<'e>> {
+        if kind == Kind::RANGE_DELETION {
+            return Err(Error::Unsupported("range deletions"));
+        }
+        if sequence > MAX_SEQUENCE_NUMBER {
+            return Err(Error::SequenceTooLarge { sequence });
+        }
+        Ok(EntryRef {
+            user_key,
+            sequence,
+            kind,
+            value,
+        })
+    }
+
+    #[inline]
+    fn insert(
+        table: &'t MemTable<C>,
+        sharing: Sharing,
+        ticket: &mut Option<Ticket<'t>>,
+        context: &mut InsertContext,
+        entry: &EntryRef<'_>,
+        counts: &mut BatchCounts,
+    ) -> Result<()> {
+        let linked = || counts.count(entry);
+        match ticket {
+            // SAFETY: the door keeps other writers out of an exclusive one's way
+            // (M1); ticket, arena and context are the list's own.
+            Some(ticket) => unsafe {
+                table
+                    .rep
+                    .insert_near(sharing, ticket, context, entry, linked)
+            },
+            // SAFETY: as above.
+            None => unsafe {
+                table
+                    .rep
+                    .insert_near(sharing, &mut table.arena(), context, entry, linked)
+            },
+        }
+    }
+}
+
+impl<C: Comparator> Drop for Writer<'_, C> {
+    fn drop(&mut self) {
+        self.ticket = None;
+        self.table.counters.fold(&self.counts);
+        self.table.door.leave(self.side, self.table.id);
+    }
+}
+
+impl<C: Comparator> fmt::Debug for Writer<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("table", &self.table.id)
+            .field("side", &self.side)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}

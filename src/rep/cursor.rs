@@ -1,0 +1,237 @@
+//! Cursors over internal entries.
+
+use core::fmt;
+
+use super::{Representation, Sealed};
+use crate::entry::EntryRef;
+use crate::error::Result;
+use crate::key::SequenceNumber;
+use crate::sync::Arc;
+
+/// Something that keeps a representation alive: `&R`, `Arc<R>`, or the same of
+/// a memtable. Always the same representation, at the same address.
+pub trait Handle: Sealed {
+    /// What it keeps alive.
+    type Rep: Representation;
+
+    /// The representation.
+    fn rep(&self) -> &Self::Rep;
+
+    /// Who is told of every seek and step.
+    #[inline(always)]
+    fn observer(&self) -> Option<&dyn ReadObserver> {
+        None
+    }
+}
+
+/// Somebody who counts what cursors do.
+pub trait ReadObserver: Sealed {
+    /// A cursor goes somewhere by a search.
+    fn seek(&self);
+    /// A cursor goes to a neighbour.
+    fn step(&self);
+}
+
+impl<R: Representation> Sealed for &R {}
+
+impl<R: Representation> Handle for &R {
+    type Rep = R;
+
+    #[inline(always)]
+    fn rep(&self) -> &R {
+        self
+    }
+}
+
+impl<R: Representation> Sealed for Arc<R> {}
+
+impl<R: Representation> Handle for Arc<R> {
+    type Rep = R;
+
+    #[inline(always)]
+    fn rep(&self) -> &R {
+        self
+    }
+}
+
+/// A place among the internal entries: every version of every key, in order.
+///
+/// A cursor begins at no entry, and is at none again once it moved past either
+/// end; `next` and `prev` do nothing there. Entries that are added while a
+/// cursor stands somewhere are met if they lie ahead of it.
+///
+/// With an `Arc` for a handle the cursor is `'static` and `Send` (SPEC S7).
+///
+/// ```
+/// use verimem::{Kind, MemTable};
+///
+/// let table = MemTable::builder().build()?;
+/// table.add(1, Kind::VALUE, b"k", b"old")?;
+/// table.add(2, Kind::VALUE, b"k", b"new")?;
+/// let mut cursor = table.iter();
+/// cursor.seek_to_first();
+/// assert_eq!(cursor.entry()?.map(|entry| entry.value), Some(&b"new"[..]));
+/// cursor.next();
+/// assert_eq!(cursor.entry()?.map(|entry| entry.sequence), Some(1));
+/// cursor.next();
+/// assert!(!cursor.valid());
+/// # Ok::<(), verimem::Error>(())
+/// ```
+pub struct Cursor<H: Handle> {
+    handle: H,
+    position: Option<<H::Rep as Representation>::Position>,
+}
+
+impl<H: Handle> Cursor<H> {
+    /// A cursor at no entry.
+    pub fn new(handle: H) -> Self {
+        Self {
+            handle,
+            position: None,
+        }
+    }
+
+    /// Goes to no entry.
+    pub fn clear(&mut self) {
+        self.position = None;
+    }
+
+    #[inline(always)]
+    fn observe_seek(&self) {
+        if let Some(observer) = self.handle.observer() {
+            observer.seek();
+        }
+    }
+
+    #[inline(always)]
+    fn observe_step(&self) {
+        if let Some(observer) = self.handle.observer() {
+            observer.step();
+        }
+    }
+
+    /// True when the cursor is at an entry.
+    #[must_use]
+    #[inline]
+    pub fn valid(&self) -> bool {
+        self.position.is_some()
+    }
+
+    /// Goes to the first entry at or after `(user_key, sequence)`: the newest
+    /// version of `user_key` that the snapshot `sequence` sees, if there is one.
+    /// O(log n).
+    #[inline]
+    pub fn seek(&mut self, user_key: &[u8], sequence: SequenceNumber) {
+        self.observe_seek();
+        self.position = self.handle.rep().seek(user_key, sequence);
+    }
+
+    /// Goes to the last entry at or before `(user_key, sequence)`. O(log n).
+    pub fn seek_for_prev(&mut self, user_key: &[u8], sequence: SequenceNumber) {
+        self.observe_seek();
+        self.position = self.handle.rep().seek_for_prev(user_key, sequence);
+    }
+
+    /// Goes to the last entry before `(user_key, sequence)`. O(log n).
+    pub fn seek_before(&mut self, user_key: &[u8], sequence: SequenceNumber) {
+        self.observe_seek();
+        self.position = self.handle.rep().seek_before(user_key, sequence);
+    }
+
+    /// Goes to the first entry. O(1).
+    pub fn seek_to_first(&mut self) {
+        self.observe_seek();
+        self.position = self.handle.rep().first();
+    }
+
+    /// Goes to the last entry. O(log n).
+    pub fn seek_to_last(&mut self) {
+        self.observe_seek();
+        self.position = self.handle.rep().last();
+    }
+
+    /// Goes to an entry at random. O(log n).
+    pub fn seek_random(&mut self) {
+        self.observe_seek();
+        self.position = self.handle.rep().random();
+    }
+
+    /// Goes to the next entry, or past the end. O(1).
+    #[inline]
+    pub fn next(&mut self) {
+        if let Some(position) = self.position {
+            self.observe_step();
+            // SAFETY: the position came from this handle's representation.
+            self.position = unsafe { self.handle.rep().next(position) };
+        }
+    }
+
+    /// Goes to the previous entry, or past the beginning. O(log n).
+    pub fn prev(&mut self) {
+        if let Some(position) = self.position {
+            self.observe_step();
+            // SAFETY: the position came from this handle's representation.
+            self.position = unsafe { self.handle.rep().prev(position) };
+        }
+    }
+
+    /// The user key and sequence number at the cursor.
+    #[must_use]
+    #[inline]
+    pub fn key(&self) -> Option<(&[u8], SequenceNumber)> {
+        // SAFETY: the position came from this handle's representation.
+        self.position
+            .map(|position| unsafe { self.handle.rep().key(position) })
+    }
+
+    /// The entry at the cursor, or `None` at no entry. O(1), and O(length) with
+    /// a checksum.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`](crate::Error::Corruption) when the checksum differs.
+    #[inline]
+    pub fn entry(&self) -> Result<Option<EntryRef<'_>>> {
+        // SAFETY: the position came from this handle's representation.
+        self.position
+            .map(|position| unsafe { self.handle.rep().entry(position) })
+            .transpose()
+    }
+
+    /// The handle.
+    pub fn handle(&self) -> &H {
+        &self.handle
+    }
+}
+
+impl<'a, R: Representation> Cursor<&'a R> {
+    /// As [`entry`](Self::entry), borrowed for as long as the representation is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`entry`](Self::entry).
+    pub fn entry_ref(&self) -> Result<Option<EntryRef<'a>>> {
+        let rep: &'a R = self.handle;
+        // SAFETY: the position came from this handle's representation.
+        self.position
+            .map(|position| unsafe { rep.entry(position) })
+            .transpose()
+    }
+}
+
+impl<H: Handle + Clone> Clone for Cursor<H> {
+    fn clone(&self) -> Self {
+        Self {
+            handle: self.handle.clone(),
+            position: self.position,
+        }
+    }
+}
+
+impl<H: Handle> fmt::Debug for Cursor<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor")
+            .field("key", &self.key())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! Representations: the ordered structures that a memtable can stand on.
+//!
+//! A representation names its entries by *positions*: plain values that stay
+//! good for as long as the representation lives, since nothing is ever removed.
+//! [`Cursor`] pairs a position with something that keeps the representation
+//! alive, a reference or an `Arc`, so that borrowed and owned cursors are one
+//! type (SPEC S5, S7).
+
+mod cursor;
+mod skiplist;
+
+pub use cursor::{Cursor, Handle, ReadObserver};
+pub(crate) use sealed::Sealed;
+pub use skiplist::SkipListRep;
+
+use core::fmt::Debug;
+
+use crate::entry::EntryRef;
+use crate::error::Result;
+use crate::key::{Comparator, SequenceNumber};
+
+mod sealed {
+    /// Implemented inside of this crate only.
+    pub trait Sealed {}
+}
+
+/// An ordered, insert-only structure of entries (SPEC R1).
+///
+/// Entries ascend by user key in the order of the comparator, and by descending
+/// sequence number within a key. The trait is sealed: a position is trusted
+/// without a check.
+pub trait Representation: Sealed + Send + Sync + 'static {
+    /// The order of user keys.
+    type Comparator: Comparator;
+    /// Names an entry for as long as the representation lives.
+    type Position: Copy + Debug + PartialEq + Send + Sync + 'static;
+
+    /// The order of user keys.
+    fn comparator(&self) -> &Self::Comparator;
+
+    /// The first entry at or after `(user_key, sequence)`.
+    fn seek(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
+
+    /// The last entry at or before `(user_key, sequence)`.
+    fn seek_for_prev(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
+
+    /// The last entry before `(user_key, sequence)`.
+    fn seek_before(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
+
+    /// The first entry.
+    fn first(&self) -> Option<Self::Position>;
+
+    /// The last entry.
+    fn last(&self) -> Option<Self::Position>;
+
+    /// An entry at random, if there is any.
+    fn random(&self) -> Option<Self::Position>;
+
+    /// The entry after a position.
+    ///
+    /// # Safety
+    ///
+    /// `position` was returned by this representation.
+    unsafe fn next(&self, position: Self::Position) -> Option<Self::Position>;
+
+    /// The entry before a position.
+    ///
+    /// # Safety
+    ///
+    /// `position` was returned by this representation.
+    unsafe fn prev(&self, position: Self::Position) -> Option<Self::Position>;
+
+    /// The user key and sequence number at a position.
+    ///
+    /// # Safety
+    ///
+    /// `position` was returned by this representation.
+    unsafe fn key(&self, position: Self::Position) -> (&[u8], SequenceNumber);
+
+    /// The entry at a position.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`](crate::Error::Corruption) when its checksum differs.
+    ///
+    /// # Safety
+    ///
+    /// `position` was returned by this representation.
+    unsafe fn entry(&self, position: Self::Position) -> Result<EntryRef<'_>>;
+
+    /// True when there is no entry.
+    fn is_empty(&self) -> bool;
+}

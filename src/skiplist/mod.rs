@@ -1,0 +1,296 @@
+//! The inline skiplist: insert-only, ordered, with lock-free readers.
+//!
+//! # Thread safety
+//!
+//! Any number of threads may read and insert at the same time. Readers never
+//! wait and never write. Inserts are lock-free: a failed compare-exchange means
+//! that another insert succeeded. [`SkipList::insert_exclusive`] uses plain
+//! stores in place of compare-exchange; only one thread may write then, and
+//! `&mut` (or the memtable's door) says so. Nothing is ever removed: memory is
+//! freed when the list is dropped.
+//!
+//! # Invariants
+//!
+//! 1. **S1, frozen records.** A node's record is written before the node is
+//!    linked and never changes after.
+//! 2. **S2, order.** On every level, nodes ascend by user key, and by descending
+//!    sequence number within a key. No two have the same key and sequence
+//!    number, whatever their kinds.
+//! 3. **S3, bottom-up.** A node is linked on level `i` before level `i + 1`, so a
+//!    node found on a level can be descended from; nobody ascends in a tower,
+//!    and levels that were not linked yet are never read.
+//! 4. **S4, publication.** A node is linked by a release store or
+//!    compare-exchange on each level, and every link is followed by an acquire
+//!    load: who finds a node sees its record and its links below.
+//! 5. **S5, shrinking links.** A link only ever moves to a smaller key.
+//! 6. **S6, exact prefixes.** A link above level 0 carries the prefix of its own
+//!    target in the same word. If the prefixes of target and sought key differ,
+//!    they order the keys; so both readers and writers may trust them. No
+//!    successor has the prefix plus infinity, with offset 0.
+//! 7. **S7, duplicates** are decided on level 0, at each attempt; the loser links
+//!    nothing.
+//! 8. **S8, height.** `height` is at least that of every node linked on its top
+//!    level; it may be read late or early, since the head's links exist from the
+//!    start and may be empty.
+//!
+//! Whatever a comparator answers, a fresh node goes between two nodes that are
+//! adjacent on its level, so every level stays a finite list without cycles.
+//!
+//! # Who touches what
+//!
+//! | field | written by | read by |
+//! |---|---|---|
+//! | record, shadow | the inserter, before linking | anyone who followed a link |
+//! | a link of a node not yet linked on that level | the inserter | nobody |
+//! | a link of a linked node | anyone: compare-exchange; or the one exclusive writer | anyone |
+//! | `height` | anyone, by maximum | anyone |
+//!
+//! Sources: Pugh, "Skip lists" (1990); LevelDB's `skiplist.h`; RocksDB's
+//! `inlineskiplist.h` (splices, hints, concurrent insert); Pebble's `arenaskl`
+//! (offsets). The prefix beside the offset in one word is this crate's.
+//! Expected cost of a search or insert is O(log n) comparisons.
+
+mod height;
+mod insert;
+mod node;
+mod search;
+mod splice;
+
+pub use height::{HeightSource, MAX_HEIGHT};
+pub(crate) use insert::{InsertContext, Sharing};
+pub(crate) use search::Target;
+pub use splice::Hint;
+
+use core::fmt;
+
+use crate::arena::{ArenaUsage, ConcurrentArena, Offset, SpaceView};
+use crate::entry::{EntryRef, Protection, RawRecord};
+use crate::error::{Error, Result};
+use crate::key::{BytewiseComparator, Comparator};
+use crate::sync::{Arc, AtomicUsize, unique_id};
+use height::Heights;
+use node::NodePtr;
+
+/// Options of a list.
+///
+/// ```
+/// use verimem::skiplist::SkipListOptions;
+/// let options = SkipListOptions { max_height: 12, branching: 4, ..Default::default() };
+/// assert!(!format!("{options:?}").is_empty());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct SkipListOptions {
+    /// The tallest tower, 1 to [`MAX_HEIGHT`].
+    pub max_height: usize,
+    /// One in this many nodes reaches the next level; 2 to 1024.
+    pub branching: u32,
+    /// Where heights come from.
+    pub heights: HeightSource,
+    /// Bytes of checksum that each entry carries.
+    pub protection: Protection,
+}
+
+/// Default height: enough for 2^20 entries and more at the default branching.
+const DEFAULT_MAX_HEIGHT: usize = 20;
+/// Default branching.
+const DEFAULT_BRANCHING: u32 = 2;
+
+impl Default for SkipListOptions {
+    fn default() -> Self {
+        Self {
+            max_height: DEFAULT_MAX_HEIGHT,
+            branching: DEFAULT_BRANCHING,
+            heights: HeightSource::Random,
+            protection: Protection::None,
+        }
+    }
+}
+
+/// An insert-only list of entries, ordered by user key and descending sequence
+/// number, with the entries inline in arena-allocated nodes (SPEC S1 to S5).
+///
+/// ```
+/// use verimem::arena::{ArenaOptions, ConcurrentArena};
+/// use verimem::rep::Cursor;
+/// use verimem::skiplist::{SkipList, SkipListOptions};
+/// use verimem::{BytewiseComparator, EntryRef, Kind};
+/// use std::sync::Arc;
+///
+/// let arena = Arc::new(ConcurrentArena::new(ArenaOptions::default())?);
+/// let list = SkipList::new(arena, BytewiseComparator, SkipListOptions::default())?;
+/// list.insert(&EntryRef { user_key: b"b", sequence: 1, kind: Kind::VALUE, value: b"2" })?;
+/// list.insert(&EntryRef { user_key: b"a", sequence: 2, kind: Kind::VALUE, value: b"1" })?;
+///
+/// let mut cursor = Cursor::new(&list);
+/// cursor.seek_to_first();
+/// assert_eq!(cursor.entry()?.map(|entry| entry.user_key), Some(&b"a"[..]));
+/// # Ok::<(), verimem::Error>(())
+/// ```
+pub struct SkipList<C = BytewiseComparator> {
+    /// Read by every search; constant after `new`.
+    head: Offset,
+    comparator: C,
+    height: AtomicUsize,
+    max_height: usize,
+    heights: Heights,
+    protection: Protection,
+    /// Hints are checked against it.
+    id: u64,
+    #[cfg(shuttle)]
+    towers: crate::sync::Towers,
+    arena: Arc<ConcurrentArena>,
+}
+
+impl<C: Comparator> SkipList<C> {
+    /// Makes an empty list; the arena gives up a head node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`]; [`Error::Full`] or [`Error::OutOfMemory`] when
+    /// not even the head fits.
+    pub fn new(
+        arena: Arc<ConcurrentArena>,
+        comparator: C,
+        options: SkipListOptions,
+    ) -> Result<Self> {
+        let invalid = |option, reason| Error::InvalidOption { option, reason };
+        if !(1..=MAX_HEIGHT).contains(&options.max_height) {
+            return Err(invalid("max_height", "not in 1..=32"));
+        }
+        if !(2..=1024).contains(&options.branching) {
+            return Err(invalid("branching", "not in 2..=1024"));
+        }
+        let memory = arena.allocate(NodePtr::size(options.max_height, 0))?;
+        // SAFETY: fresh memory of that size, aligned to `UNIT`.
+        let _head = unsafe { NodePtr::construct(memory.ptr, options.max_height) };
+        let list = Self {
+            head: memory.offset + NodePtr::offset_in_allocation(options.max_height),
+            comparator,
+            height: AtomicUsize::new(1),
+            max_height: options.max_height,
+            heights: Heights::new(options.heights, options.max_height, options.branching),
+            protection: options.protection,
+            id: unique_id(),
+            #[cfg(shuttle)]
+            towers: crate::sync::Towers::default(),
+            arena,
+        };
+        #[cfg(shuttle)]
+        list.remember(list.head, list.max_height);
+        Ok(list)
+    }
+
+    /// The order of the list.
+    #[must_use]
+    pub fn comparator(&self) -> &C {
+        &self.comparator
+    }
+
+    /// The arena behind the list.
+    #[must_use]
+    pub fn arena(&self) -> &Arc<ConcurrentArena> {
+        &self.arena
+    }
+
+    /// Reads the arena's accounting.
+    #[must_use]
+    pub fn memory_usage(&self) -> ArenaUsage {
+        self.arena.usage()
+    }
+
+    /// The most bytes that an entry can take from the arena, whatever its tower.
+    ///
+    /// # Errors
+    ///
+    /// The limit that the lengths exceed.
+    pub fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize> {
+        let record = crate::entry::encoded_len(key_len, value_len, self.protection)?;
+        Ok(NodePtr::size(self.max_height, record).next_multiple_of(crate::arena::UNIT))
+    }
+
+    #[inline(always)]
+    fn view(&self) -> SpaceView<'_> {
+        self.arena.view()
+    }
+
+    /// The address of a node.
+    ///
+    /// # Safety
+    ///
+    /// `node` is the head or was found by following this list's links.
+    #[inline(always)]
+    unsafe fn node(view: SpaceView<'_>, node: Offset) -> NodePtr {
+        // SAFETY: nodes are allocated from the list's own arena, and a node's
+        // offset lies within its allocation.
+        let link0 = unsafe { view.resolve(node) };
+        // SAFETY: every node was made by `construct`, and the arena lives as
+        // long as the list.
+        unsafe { NodePtr::new(link0) }
+    }
+
+    /// The record of a node that is not the head.
+    ///
+    /// # Safety
+    ///
+    /// `node` was found by following this list's links.
+    #[inline(always)]
+    unsafe fn record(view: SpaceView<'_>, node: Offset) -> RawRecord {
+        // SAFETY: passed on from the caller.
+        let node = unsafe { Self::node(view, node) };
+        // SAFETY: a link led here by an acquire load, after `construct` (S4).
+        unsafe { node.shadow() }.read();
+        // SAFETY: a linked node has a record.
+        let record = unsafe { node.record() };
+        // SAFETY: the record was written before linking and never changes (S1).
+        unsafe { RawRecord::new(record.as_ptr()) }
+    }
+
+    /// The entry at a position.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`] when its checksum differs.
+    ///
+    /// # Safety
+    ///
+    /// `node` is a position that this list returned.
+    pub(crate) unsafe fn entry_at(&self, node: Offset) -> Result<EntryRef<'_>> {
+        // SAFETY: positions are nodes found by following links.
+        let record = unsafe { Self::record(self.view(), node) };
+        // SAFETY: records stay as they are while the list is borrowed.
+        unsafe { record.entry(self.protection) }
+    }
+
+    /// The user key and tag at a position.
+    ///
+    /// # Safety
+    ///
+    /// `node` is a position that this list returned.
+    pub(crate) unsafe fn key_at(&self, node: Offset) -> (&[u8], u64) {
+        // SAFETY: positions are nodes found by following links.
+        let record = unsafe { Self::record(self.view(), node) };
+        // SAFETY: records stay as they are while the list is borrowed.
+        unsafe { record.key() }
+    }
+
+    /// Remembers a tower whose links must be dropped.
+    #[cfg(shuttle)]
+    fn remember(&self, node: Offset, height: usize) {
+        // SAFETY: the node was just made in this list's arena.
+        let link0 = unsafe { self.view().resolve(node) };
+        // SAFETY: the node has this height, and its links die with the list.
+        self.towers
+            .remember(move || unsafe { node::drop_links(link0, height) });
+    }
+}
+
+impl<C: Comparator> fmt::Debug for SkipList<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SkipList")
+            .field("comparator", &self.comparator.name())
+            .field("max_height", &self.max_height)
+            .field("protection", &self.protection)
+            .field("arena", &self.arena)
+            .finish_non_exhaustive()
+    }
+}

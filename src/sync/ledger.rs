@@ -1,0 +1,216 @@
+//! The ordering ledger: one row for every atomic access of the crate.
+//!
+//! A row says which ordering an access has, with which other access it pairs,
+//! why it is needed, and which model fails when it is weakened. The code names
+//! the row (`ord!(SKIPLIST_LINK0_LOAD, Acquire)`), and does not compile when
+//! the row is missing or says otherwise. `cargo xtask orderings` weakens every
+//! site that is stronger than Relaxed, runs the models, and prints who noticed.
+//!
+//! ```
+//! let row = verimem::ledger::SITES.iter().find(|site| site.name == "SKIPLIST_LINK0_LOAD");
+//! assert_eq!(row.map(|site| site.ordering), Some(verimem::ledger::Ordering::Acquire));
+//! ```
+
+pub use core::sync::atomic::Ordering;
+
+/// One atomic access.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Site {
+    /// Its name, as in `ord!`.
+    pub name: &'static str,
+    /// Its ordering.
+    pub ordering: Ordering,
+    /// The site or event that it synchronises with.
+    pub partner: &'static str,
+    /// Why it needs this ordering and no stronger one.
+    pub why: &'static str,
+    /// The loom models that fail when it is weakened, most likely first.
+    pub killed_by: &'static [&'static str],
+}
+
+/// A logic error that a checker build can switch on, to show that it is noticed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fault {
+    /// Its name, for `VERIMEM_FAULT`.
+    pub name: &'static str,
+    /// What it does wrong.
+    pub what: &'static str,
+    /// `loom` or `shuttle`.
+    pub checker: &'static str,
+    /// The models that notice it, most likely first.
+    pub killed_by: &'static [&'static str],
+}
+
+macro_rules! sites {
+    ($($name:ident: $ordering:ident, with $partner:literal, because $why:literal, killed by [$($model:literal),*];)*) => {
+        $(pub(crate) const $name: Site = Site {
+            name: stringify!($name),
+            ordering: Ordering::$ordering,
+            partner: $partner,
+            why: $why,
+            killed_by: &[$($model),*],
+        };)*
+        /// Every atomic access of the crate.
+        pub const SITES: &[Site] = &[$($name),*];
+    };
+}
+
+macro_rules! faults {
+    ($($name:ident: $checker:literal, $what:literal, killed by [$($model:literal),*];)*) => {
+        $(#[cfg_attr(not(any(loom, shuttle)), allow(dead_code))]
+        pub(crate) const $name: Fault = Fault {
+            name: stringify!($name),
+            what: $what,
+            checker: $checker,
+            killed_by: &[$($model),*],
+        };)*
+        /// Every logic error that a checker build can switch on.
+        pub const FAULTS: &[Fault] = &[$($name),*];
+    };
+}
+
+sites! {
+    UNIQUE_ID: Relaxed, with "none",
+        because "a counter: only that each value is returned once matters", killed by [];
+    SHARD_INDEX_NEXT: Relaxed, with "none",
+        because "a counter: spreads threads over shards, no data depends on it", killed by [];
+
+    ARENA_SHARD_LOAD: Relaxed, with "ARENA_SHARD_TAKE",
+        because "a guess that the compare-exchange verifies", killed by [];
+    ARENA_SHARD_TAKE: Acquire, with "ARENA_SHARD_REPLACE",
+        because "the block behind a chunk was committed by another thread before it put the chunk in place; whoever takes from it must see the block",
+        killed by ["arena::taker_sees_the_block", "arena::two_threads_one_shard"];
+    ARENA_SHARD_TAKE_FAILED: Relaxed, with "ARENA_SHARD_TAKE",
+        because "the value is only the next guess", killed by [];
+    ARENA_SHARD_FAULT_STORE: Relaxed, with "none",
+        because "part of a planted fault, compiled out of production", killed by [];
+    ARENA_SHARD_REPLACE: Release, with "ARENA_SHARD_TAKE",
+        because "publishes the block behind the new chunk; what is left of the old one is only counted",
+        killed by ["arena::taker_sees_the_block", "arena::two_threads_one_shard"];
+    ARENA_SHARD_LOAD_UNTAKE: Relaxed, with "ARENA_SHARD_UNTAKE",
+        because "a guess that the compare-exchange verifies", killed by [];
+    ARENA_SHARD_UNTAKE: Relaxed, with "ARENA_SHARD_TAKE",
+        because "gives back memory that was never touched, and as a read-modify-write continues the release sequence of ARENA_SHARD_REPLACE", killed by [];
+    ARENA_SHARD_UNTAKE_FAILED: Relaxed, with "ARENA_SHARD_UNTAKE",
+        because "the value is only the next guess", killed by [];
+    ARENA_SHARD_LOAD_USAGE: Relaxed, with "none",
+        because "a reading of the accounting: exact when nothing is in flight", killed by [];
+    ARENA_COUNTER_LOAD: Relaxed, with "none",
+        because "a reading of the accounting; coherence alone shows a thread what happened before", killed by [];
+    ARENA_COUNTER_ADD: Relaxed, with "none",
+        because "a counter under the block lock, read by anyone", killed by [];
+    ARENA_CURRENT_LOAD: Relaxed, with "none",
+        because "a reading of the accounting", killed by [];
+    ARENA_CURRENT_STORE: Relaxed, with "none",
+        because "a mirror of a number under the block lock", killed by [];
+    ARENA_CURRENT_GROW: Relaxed, with "none",
+        because "a mirror of a number under the block lock", killed by [];
+    ARENA_WASTED_LOAD: Relaxed, with "none",
+        because "a reading of the accounting", killed by [];
+    ARENA_WASTED_ADD: Relaxed, with "none",
+        because "a counter", killed by [];
+    ARENA_RELEASING: Relaxed, with "none",
+        because "elects one caller; the budget orders its own data", killed by [];
+    ARENA_RELEASING_LOAD: Relaxed, with "none",
+        because "a reading of the accounting, by the sealer, after the last writer left", killed by [];
+
+    SKIPLIST_HEIGHT_LOAD: Relaxed, with "SKIPLIST_HEIGHT_RAISE",
+        because "a late reading misses empty or redundant levels only: level 0 decides", killed by [];
+    SKIPLIST_HEIGHT_RAISE: Relaxed, with "SKIPLIST_HEIGHT_LOAD",
+        because "the head's links exist from the start, so an early reading finds them empty", killed by [];
+    SKIPLIST_LINK0_LOAD: Acquire, with "SKIPLIST_LINK0_CAS, SKIPLIST_LINK0_STORE",
+        because "who follows the link reads the record and the links of the node",
+        killed by ["skiplist::seen_entry_is_whole", "skiplist::two_writers_one_gap"];
+    SKIPLIST_UPPER_LOAD: Acquire, with "SKIPLIST_UPPER_CAS, SKIPLIST_UPPER_STORE",
+        because "who follows the link reads the record and the lower links of the node",
+        killed by ["skiplist::tall_node_and_reader"];
+    SKIPLIST_LINK0_INIT: Relaxed, with "SKIPLIST_LINK0_CAS, SKIPLIST_LINK0_STORE",
+        because "nobody can read the link before the node is published, and publishing releases it", killed by [];
+    SKIPLIST_UPPER_INIT: Relaxed, with "SKIPLIST_UPPER_CAS, SKIPLIST_UPPER_STORE",
+        because "nobody reads a level of a node before it is linked there, and linking releases it", killed by [];
+    SKIPLIST_LINK0_CAS: Release, with "SKIPLIST_LINK0_LOAD",
+        because "publishes the record and links of the new node; the successor was acquired by the search before, so it is passed on; nothing is read through the old value",
+        killed by ["skiplist::seen_entry_is_whole", "skiplist::two_writers_one_gap"];
+    SKIPLIST_LINK0_CAS_FAILED: Relaxed, with "none",
+        because "the value is dropped: the search goes on with acquire loads", killed by [];
+    SKIPLIST_LINK0_STORE: Release, with "SKIPLIST_LINK0_LOAD",
+        because "as SKIPLIST_LINK0_CAS, for the only writer",
+        killed by ["skiplist::exclusive_writer_and_reader"];
+    SKIPLIST_UPPER_CAS: Release, with "SKIPLIST_UPPER_LOAD",
+        because "publishes the record and lower links to those who come by this level",
+        killed by ["skiplist::tall_node_and_reader"];
+    SKIPLIST_UPPER_CAS_FAILED: Relaxed, with "none",
+        because "the value is dropped: the search goes on with acquire loads", killed by [];
+    SKIPLIST_UPPER_STORE: Release, with "SKIPLIST_UPPER_LOAD",
+        because "as SKIPLIST_UPPER_CAS, for the only writer",
+        killed by ["skiplist::exclusive_tall_node_and_reader"];
+
+    DOOR_LOAD: Relaxed, with "DOOR_ENTER",
+        because "a guess that the compare-exchange verifies; a refusal reads nothing else", killed by [];
+    DOOR_ENTER: Acquire, with "DOOR_LEAVE",
+        because "an exclusive writer uses plain stores and the table's splice: it must see all that earlier writers did",
+        killed by ["memtable::exclusive_writers_take_turns"];
+    DOOR_ENTER_FAILED: Relaxed, with "none",
+        because "the value is only the next guess", killed by [];
+    DOOR_LEAVE: Release, with "DOOR_ENTER, DOOR_DRAIN",
+        because "hands the entries, the counters and the splice to the next exclusive writer or to the sealer",
+        killed by ["memtable::exclusive_writers_take_turns", "memtable::add_against_seal"];
+    DOOR_SEAL: Relaxed, with "DOOR_ENTER",
+        because "read-modify-writes of one word are ordered among themselves: a writer is either counted before or refused after; DOOR_DRAIN acquires", killed by [];
+    DOOR_DRAIN: Acquire, with "DOOR_LEAVE",
+        because "the sealer promises that all entries and counters are visible",
+        killed by ["memtable::add_against_seal"];
+    DOOR_SEALED_STORE: Release, with "DOOR_SEALED_LOAD",
+        because "passes what the sealer acquired on to whoever sees the table sealed",
+        killed by ["memtable::sealed_is_complete"];
+    DOOR_SEALED_LOAD: Acquire, with "DOOR_SEALED_STORE",
+        because "who sees the table sealed sees all of its entries and counters",
+        killed by ["memtable::sealed_is_complete"];
+
+    COUNTER_ADD: Relaxed, with "DOOR_LEAVE",
+        because "a sum; exact for whoever is ordered after the writers by the door", killed by [];
+    COUNTER_MIN: Relaxed, with "DOOR_LEAVE",
+        because "a minimum; exact for whoever is ordered after the writers by the door", killed by [];
+    COUNTER_MAX: Relaxed, with "DOOR_LEAVE",
+        because "a maximum; exact for whoever is ordered after the writers by the door", killed by [];
+    COUNTER_LOAD: Relaxed, with "COUNTER_ADD, COUNTER_MIN, COUNTER_MAX",
+        because "a reading; exact when no writer is inside", killed by [];
+    COUNTER_FAULT_STORE: Relaxed, with "none",
+        because "part of a planted fault, compiled out of production", killed by [];
+    READ_COUNTER_ADD: Relaxed, with "none",
+        because "a statistic", killed by [];
+    READ_COUNTER_LOAD: Relaxed, with "none",
+        because "a statistic", killed by [];
+}
+
+faults! {
+    FAULT_ARENA_LOAD_STORE_BUMP: "loom",
+        "a shard's position moves by load and store instead of compare-exchange",
+        killed by ["arena::two_threads_one_shard"];
+    FAULT_SKIPLIST_LINK_TOP_DOWN: "loom",
+        "a node is linked from its top level down",
+        killed by ["skiplist::tall_node_and_reader"];
+    FAULT_SKIPLIST_STORE_LINK: "loom",
+        "concurrent inserts link by store instead of compare-exchange",
+        killed by ["skiplist::two_writers_one_gap"];
+    FAULT_SKIPLIST_NO_DUPLICATE_RETRY: "loom",
+        "duplicates are decided before the first attempt only",
+        killed by ["skiplist::duplicate_race"];
+    FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR: "loom",
+        "after a failed compare-exchange the node keeps its old successor",
+        killed by ["skiplist::two_writers_one_gap"];
+    FAULT_SKIPLIST_SKIP_LEVEL0_COMPARE: "loom",
+        "a search trusts an upper level instead of deciding on level 0",
+        killed by ["skiplist::tall_node_and_reader"];
+    FAULT_MEMTABLE_NO_DRAIN: "loom",
+        "seal returns without waiting for the writers inside",
+        killed by ["memtable::add_against_seal"];
+    FAULT_MEMTABLE_IGNORE_SEAL: "loom",
+        "a writer that was inside before may enter again after the seal",
+        killed by ["memtable::add_against_seal"];
+    FAULT_MEMTABLE_LOST_COUNTERS: "loom",
+        "a writer's counts are folded by load and store",
+        killed by ["memtable::counters_of_two_writers"];
+}

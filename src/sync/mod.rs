@@ -1,0 +1,127 @@
+//! The one door to everything a checker must control.
+//!
+//! No other file of this crate names `std::sync`, `core::sync::atomic`,
+//! `std::thread`, a clock, a random source, `loom` or `shuttle`
+//! (`cargo xtask tidy` enforces it). Three backends stand behind the door:
+//!
+//! | backend | chosen by | atomics | what it is for |
+//! |---|---|---|---|
+//! | std | default | `core::sync::atomic` | production: the shim compiles to nothing |
+//! | loom | `--cfg loom` | `loom::sync::atomic` | weak memory, exhausted small models |
+//! | shuttle | `--cfg shuttle` | `shuttle::sync::atomic` | sequential consistency, larger schedules |
+//!
+//! Besides the types, the shim owns:
+//!
+//! - **ordering names**: every atomic access says `ord!(SITE, Acquire)`;
+//!   [`crate::ledger`] has the row of each site, and a checker build can weaken
+//!   one site through the environment, so that one binary covers every mutant;
+//! - **faults**: named logic errors that a checker build can switch on, to show
+//!   that the suites notice them;
+//! - the random source, the thread's index, back-off and block allocation.
+
+pub mod ledger;
+
+#[cfg(not(any(loom, shuttle)))]
+#[path = "std.rs"]
+mod backend;
+
+#[cfg(loom)]
+#[path = "loom.rs"]
+mod backend;
+
+#[cfg(shuttle)]
+#[path = "shuttle.rs"]
+mod backend;
+
+#[cfg(any(loom, shuttle))]
+mod mutation;
+
+#[cfg(shuttle)]
+pub(crate) use backend::Towers;
+
+mod random;
+
+pub(crate) use backend::{
+    Arc, AtomicU32, AtomicU64, AtomicUsize, Backoff, Shadow, UnsafeCell, available_parallelism,
+    random_u64, shard_index, switch_shard, with_entered,
+};
+#[allow(unused_imports, reason = "the reserved space allocates no blocks")]
+pub(crate) use backend::{alloc_block, dealloc_block};
+pub use random::seed_thread_rng;
+
+#[cfg(any(loom, shuttle))]
+pub use backend::set_shard_index;
+
+/// Resolves the ordering of a named site.
+///
+/// `ord!(SITE, Acquire)` does not compile unless [`ledger`] has a row `SITE`
+/// whose ordering is `Acquire`. With the std backend it is that constant; under
+/// a checker it is what the environment variable `VERIMEM_WEAKEN` makes of it.
+macro_rules! ord {
+    ($site:ident, $ordering:ident) => {{
+        const ORDERING: core::sync::atomic::Ordering = {
+            assert!(
+                matches!(
+                    $crate::sync::ledger::$site.ordering,
+                    core::sync::atomic::Ordering::$ordering
+                ),
+                "the ledger row of this site has another ordering"
+            );
+            core::sync::atomic::Ordering::$ordering
+        };
+        #[cfg(not(any(loom, shuttle)))]
+        {
+            ORDERING
+        }
+        #[cfg(any(loom, shuttle))]
+        {
+            $crate::sync::weakened(&$crate::sync::ledger::$site, ORDERING)
+        }
+    }};
+}
+pub(crate) use ord;
+
+#[cfg(any(loom, shuttle))]
+pub(crate) use mutation::weakened;
+
+/// True when the named fault is switched on (only ever in a checker build).
+///
+/// The name must be a row of [`ledger::FAULTS`].
+#[cfg(any(loom, shuttle))]
+pub(crate) use mutation::fault;
+
+/// True when the named fault is switched on: never, outside a checker build.
+#[cfg(not(any(loom, shuttle)))]
+#[inline(always)]
+pub(crate) const fn fault(_fault: &ledger::Fault) -> bool {
+    false
+}
+
+/// A mutual exclusion lock that does not know poisoning.
+///
+/// The data behind each lock of this crate is consistent whenever user code can
+/// run, so a panic of that code leaves nothing to be afraid of.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(backend::RawMutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(backend::RawMutex::new(value))
+    }
+
+    /// Waits for the lock.
+    pub(crate) fn lock(&self) -> backend::RawMutexGuard<'_, T> {
+        match self.0.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+/// A number that no other call in this process returns; starts at 1.
+///
+/// Never a schedule point under a checker: identity is not part of any protocol.
+pub(crate) fn unique_id() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, ord!(UNIQUE_ID, Relaxed))
+}

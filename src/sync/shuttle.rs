@@ -1,0 +1,134 @@
+//! The shuttle backend: randomised schedules under sequential consistency.
+
+use core::cell::RefCell;
+use core::ptr::NonNull;
+use std::alloc::Layout;
+
+pub(crate) use shuttle::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+pub(crate) use shuttle::sync::{Mutex as RawMutex, MutexGuard as RawMutexGuard};
+pub(crate) use std::sync::Arc;
+
+/// Plain: shuttle does not look for data races.
+#[derive(Debug, Default)]
+pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Shadow;
+
+impl Shadow {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+    pub(crate) fn write(&self) {}
+    pub(crate) fn read(&self) {}
+}
+
+#[derive(Debug)]
+pub(crate) struct Backoff;
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+    pub(crate) fn snooze(&self) {
+        shuttle::thread::yield_now();
+    }
+}
+
+/// # Safety
+///
+/// `layout` has a size above zero.
+pub(crate) unsafe fn alloc_block(layout: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: the caller guarantees a size above zero, the only requirement.
+    NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
+}
+
+/// # Safety
+///
+/// `block` came from [`alloc_block`] with this `layout` and nobody uses it any more.
+pub(crate) unsafe fn dealloc_block(block: NonNull<u8>, layout: Layout) {
+    // SAFETY: passed on from the caller, word for word.
+    unsafe { std::alloc::dealloc(block.as_ptr(), layout) }
+}
+
+pub(crate) fn available_parallelism() -> usize {
+    2
+}
+
+shuttle::thread_local! {
+    static SHARD: core::cell::Cell<usize> = core::cell::Cell::new(0);
+    static ENTERED: RefCell<Vec<u64>> = RefCell::new(Vec::new());
+}
+
+pub(crate) fn shard_index() -> usize {
+    SHARD.with(core::cell::Cell::get)
+}
+
+pub(crate) fn switch_shard() -> usize {
+    SHARD.with(|shard| {
+        shard.set(shard.get() + 1);
+        shard.get()
+    })
+}
+
+/// Says which shard the current thread of a model uses.
+pub fn set_shard_index(index: usize) {
+    SHARD.with(|shard| shard.set(index));
+}
+
+/// Drawn from shuttle's source, so that a seed replays it.
+pub(crate) fn random_u64() -> u64 {
+    use shuttle::rand::RngCore;
+    shuttle::rand::thread_rng().next_u64()
+}
+
+pub(super) fn seed_random(_seed: u64) {}
+
+pub(crate) fn with_entered<R>(f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
+    ENTERED.with(|entered| f(&mut entered.borrow_mut()))
+}
+
+/// What is to be done when a list is dropped: shuttle's atomics own heap memory,
+/// and live in an arena that drops nothing.
+#[derive(Default)]
+pub(crate) struct Towers(std::sync::Mutex<Vec<Box<dyn FnOnce()>>>);
+
+// SAFETY: the closures only drop atomics of a list that nobody uses any more,
+// and run on the one system thread that shuttle has.
+unsafe impl Send for Towers {}
+// SAFETY: as above; the list of closures is behind a lock.
+unsafe impl Sync for Towers {}
+
+impl Towers {
+    pub(crate) fn remember(&self, drop_links: impl FnOnce() + 'static) {
+        let mut towers = self
+            .0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        towers.push(Box::new(drop_links));
+    }
+}
+
+impl Drop for Towers {
+    fn drop(&mut self) {
+        let towers = self
+            .0
+            .get_mut()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        for drop_links in towers.drain(..) {
+            drop_links();
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The production backend: the standard library's types, and nothing in between.
+
+use core::cell::{Cell, RefCell};
+use core::ptr::NonNull;
+use std::alloc::Layout;
+
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+pub(crate) use crossbeam_utils::Backoff;
+pub(crate) use std::sync::{Arc, Mutex as RawMutex, MutexGuard as RawMutexGuard};
+
+use super::random::Xorshift;
+
+/// An `UnsafeCell` in loom's shape: access goes through a closure that gets a
+/// raw pointer, so that a checker can see where each access begins and ends.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    #[allow(dead_code, reason = "only the block-table space reads through it")]
+    /// Reads through the pointer; dereferencing it is the caller's proof.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    /// Writes through the pointer; dereferencing it is the caller's proof.
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// Stands for plain memory that has no cell of its own; here it has no size.
+#[derive(Debug)]
+pub(crate) struct Shadow;
+
+impl Shadow {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+    /// Says that the memory is written now.
+    #[inline(always)]
+    pub(crate) fn write(&self) {}
+    /// Says that the memory is read now.
+    #[inline(always)]
+    pub(crate) fn read(&self) {}
+}
+
+/// Allocates a zeroed block, unless the allocator has none.
+///
+/// # Safety
+///
+/// `layout` has a size above zero.
+#[allow(dead_code, reason = "the reserved space allocates no blocks")]
+pub(crate) unsafe fn alloc_block(layout: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: the caller guarantees a size above zero, the only requirement.
+    NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
+}
+
+/// Gives a block back.
+///
+/// # Safety
+///
+/// `block` came from [`alloc_block`] with this `layout` and nobody uses it any more.
+#[allow(dead_code, reason = "the reserved space allocates no blocks")]
+pub(crate) unsafe fn dealloc_block(block: NonNull<u8>, layout: Layout) {
+    // SAFETY: passed on from the caller, word for word.
+    unsafe { std::alloc::dealloc(block.as_ptr(), layout) }
+}
+
+/// How many threads the machine runs at a time; 1 when it does not say.
+pub(crate) fn available_parallelism() -> usize {
+    std::thread::available_parallelism().map_or(1, core::num::NonZero::get)
+}
+
+thread_local! {
+    static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
+    static RANDOM: Cell<Xorshift> = Cell::new(Xorshift::from_entropy());
+    static ENTERED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The index that tells this thread which shard of a sharded structure is its own.
+#[inline]
+pub(crate) fn shard_index() -> usize {
+    let index = SHARD.get();
+    if index == usize::MAX {
+        switch_shard()
+    } else {
+        index
+    }
+}
+
+/// Gives this thread another index, after it met contention on its own.
+#[cold]
+pub(crate) fn switch_shard() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let index = NEXT.fetch_add(1, super::ord!(SHARD_INDEX_NEXT, Relaxed)) & (usize::MAX >> 1);
+    SHARD.set(index);
+    index
+}
+
+/// The next number of this thread's random source.
+#[inline]
+pub(crate) fn random_u64() -> u64 {
+    let mut source = RANDOM.get();
+    let value = source.next_u64();
+    RANDOM.set(source);
+    value
+}
+
+/// Replaces this thread's random source.
+pub(super) fn seed_random(seed: u64) {
+    RANDOM.set(Xorshift::new(seed));
+}
+
+/// Runs `f` on the list of tables whose door this thread is inside of.
+pub(crate) fn with_entered<R>(f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
+    ENTERED.with_borrow_mut(f)
+}

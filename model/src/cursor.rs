@@ -152,9 +152,10 @@ impl VisibleCursor {
 
     /// The place of `entry` if it is what the view shows of its key.
     fn shown(&self, table: &ModelMemTable, entry: Entry<'_>) -> Option<Place> {
-        let shown = table.within(&self.view, entry.user_key)
-            && table.newest(entry.user_key, self.view.snapshot) == Some(entry)
-            && !kind::is_tombstone(entry.kind);
+        let newest = table.newest(entry.user_key, self.view.snapshot);
+        let shown = newest.is_some_and(|newest| newest.sequence == entry.sequence)
+            && !kind::is_tombstone(entry.kind)
+            && table.within(&self.view, entry.user_key);
         shown.then(|| table.place(entry.user_key, entry.sequence))
     }
 }

@@ -69,6 +69,17 @@ pub enum Op {
     Seal,
 }
 
+impl Op {
+    /// True for operations that change neither the table nor a cursor.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Get(..) | Self::GetEntry(..) | Self::Contains(..) | Self::Stats
+        )
+    }
+}
+
 /// By weight: sealing ends most of what can be tested, and nobody needs a third
 /// of all operations to be nonsense.
 impl<'a> Arbitrary<'a> for Op {

@@ -34,7 +34,13 @@ pub fn run_on(subject: &dyn Subject, config: &Config, ops: &[Op]) -> Result<Hist
     let mut run = Run::new(subject, config);
     for (index, op) in ops.iter().enumerate() {
         run.apply(op)
-            .and_then(|()| run.check_slots())
+            .and_then(|()| {
+                if op.reads() {
+                    Ok(())
+                } else {
+                    run.check_slots()
+                }
+            })
             .map_err(|divergence| Divergence {
                 op_index: Some(index),
                 what: format!("{op:?}: {}", divergence.what),
@@ -242,7 +248,7 @@ impl<'s> Run<'s> {
         self.check_counters()?;
         self.check_scans()?;
         let last = self.added.len().saturating_sub(1);
-        for which in [0, last / 3, last / 2, last] {
+        for which in [0, last / 2, last] {
             let Some((key, sequence)) = self.added.get(which) else {
                 continue;
             };
@@ -250,8 +256,8 @@ impl<'s> Run<'s> {
                 let expected = self.model.get(key, snapshot);
                 let actual = self.subject.get(key, snapshot);
                 same!(Ok(expected), actual, "get of an added key at {snapshot}");
-                self.check_visible(&View::whole(snapshot))?;
             }
+            self.check_visible(&View::whole(*sequence))?;
         }
         self.check_visible(&View::whole(verimem::MAX_SEQUENCE_NUMBER))
     }

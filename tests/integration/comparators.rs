@@ -133,7 +133,7 @@ struct Inconsistent(AtomicU64);
 
 impl Inconsistent {
     fn draw(&self) -> u64 {
-        Random(self.0.fetch_add(1, Relaxed)).next()
+        Random(self.0.fetch_add(1, Relaxed)).draw()
     }
 }
 

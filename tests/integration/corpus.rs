@@ -27,11 +27,7 @@ fn every_corpus_has_a_target() -> std::io::Result<()> {
     for folder in fs::read_dir(root.join("corpus"))? {
         let name = folder?.file_name();
         let known = |target: &str| name.to_str() == Some(target);
-        assert!(
-            TARGETS.iter().any(|(target, _)| known(target)),
-            "{}",
-            name.display()
-        );
+        assert!(TARGETS.iter().any(|(target, _)| known(target)), "{name:?}");
     }
     for (target, _) in TARGETS {
         assert!(

@@ -130,8 +130,8 @@ fn entries_survive_the_trip_and_detect_every_flip() {
             random.fill(value, &mut bytes);
             let entry = EntryRef {
                 user_key: &user_key,
-                sequence: random.next() >> 8,
-                kind: Kind(random.next() as u8),
+                sequence: random.draw() >> 8,
+                kind: Kind(random.draw() as u8),
                 value: &bytes,
             };
             for bit in 0..8 {

@@ -12,9 +12,11 @@ use std::{env, fs};
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config as ProptestConfig, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{
+    Config as ProptestConfig, RngAlgorithm, TestError, TestRng, TestRunner,
+};
 use verimem_driver::seeds::Random;
-use verimem_driver::{Compare, Config, decode, run};
+use verimem_driver::{Compare, Config, Divergence, decode, reduce, run};
 use verimem_model::{Histogram, Op};
 
 /// Operations that shrink, first in number, then in size.
@@ -60,13 +62,16 @@ fn cases() -> u32 {
 fn agree(seed: u8, fixed: impl Fn(&mut Config)) {
     let outcome = runner(seed, cases()).run(&(config(), ops(120)), |(mut config, ops)| {
         fixed(&mut config);
-        run(&config, &ops)
-            .map(drop)
-            .map_err(|divergence| TestCaseError::fail(divergence.to_string()))
+        let failed = |divergence: Divergence| TestCaseError::fail(divergence.to_string());
+        run(&config, &ops).map(drop).map_err(failed)
     });
-    if let Err(error) = outcome {
-        panic!("{error}");
+    if let Err(TestError::Fail(_, (config, ops))) = &outcome {
+        let mut config = config.clone();
+        fixed(&mut config);
+        let ops = reduce(ops, |ops| run(&config, ops).is_err());
+        panic!("{ops:#?}\non {config:?}\n{:?}", run(&config, &ops).err());
     }
+    assert_eq!(outcome, Ok(()));
 }
 
 #[test]
@@ -98,7 +103,7 @@ fn e10_each_protection_agrees_with_the_model() {
 fn s4_each_height_agrees_with_the_model() {
     for (seed, height) in (30..).zip([1, 2, 32]) {
         agree(seed, |config| {
-            (config.max_height, config.branching) = (height, 2)
+            (config.max_height, config.branching) = (height, 2);
         });
     }
 }

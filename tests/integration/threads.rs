@@ -10,7 +10,7 @@ use verimem_driver::seeds::Random;
 /// Entry `index` of writer `writer`: the key says who wrote it and when, the
 /// value can be computed from key and sequence number.
 fn key(writer: u64, index: u64) -> Vec<u8> {
-    let spread = Random(writer << 32 | index).next() % 64;
+    let spread = Random(writer << 32 | index).draw() % 64;
     let mut key = vec![spread as u8];
     key.extend_from_slice(&writer.to_be_bytes());
     key.extend_from_slice(&index.to_be_bytes());
@@ -19,7 +19,7 @@ fn key(writer: u64, index: u64) -> Vec<u8> {
 
 fn value(key: &[u8], sequence: u64) -> [u8; 8] {
     let hash = key.iter().fold(sequence, |hash, &byte| {
-        Random(hash ^ u64::from(byte)).next()
+        Random(hash ^ u64::from(byte)).draw()
     });
     hash.to_le_bytes()
 }

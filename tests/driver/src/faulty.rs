@@ -50,6 +50,7 @@ pub struct Faulty {
     inner: Box<dyn Subject>,
     fault: Fault,
     adds: Cell<u64>,
+    seal_said: Cell<bool>,
 }
 
 impl Faulty {
@@ -60,6 +61,7 @@ impl Faulty {
             inner,
             fault,
             adds: Cell::new(0),
+            seal_said: Cell::new(false),
         }
     }
 
@@ -73,7 +75,7 @@ impl Faulty {
             entry.kind = kind::VALUE;
         }
         self.adds.set(self.adds.get() + 1);
-        if self.fault == Fault::DroppedEntry && self.adds.get() % 8 == 0 {
+        if self.fault == Fault::DroppedEntry && self.adds.get() % 8 == 0 && !self.is_sealed() {
             return Ok(());
         }
         match add(&entry) {
@@ -136,14 +138,14 @@ impl Subject for Faulty {
 
     fn seal(&self) -> Result<(), Error> {
         if self.fault == Fault::SealLeaks {
-            Ok(())
-        } else {
-            self.inner.seal()
+            self.seal_said.set(true);
+            return Ok(());
         }
+        self.inner.seal()
     }
 
     fn is_sealed(&self) -> bool {
-        self.inner.is_sealed() || self.fault == Fault::SealLeaks
+        self.inner.is_sealed() || self.seal_said.get()
     }
 
     fn is_empty(&self) -> bool {

@@ -7,6 +7,7 @@
 //! - [`hostile`] holds what the fuzz targets do, so that tests can replay their
 //!   corpora;
 //! - [`seeds`] makes the corpora.
+#![cfg(not(any(loom, shuttle)))]
 
 mod config;
 mod decode;
@@ -14,6 +15,7 @@ mod divergence;
 mod faulty;
 pub mod hostile;
 mod real;
+mod reduce;
 mod run;
 pub mod seeds;
 mod slots;
@@ -26,5 +28,6 @@ pub use divergence::Divergence;
 pub(crate) use divergence::same;
 pub use faulty::{Fault, Faulty};
 pub use real::Real;
+pub use reduce::reduce;
 pub use run::{run, run_on, run_with_fault};
 pub use subject::{BatchWriter, Subject, TableCursor};

@@ -56,7 +56,7 @@ impl ModelCursor {
         }
     }
 
-    fn to_end(&mut self, table: &ModelMemTable, first: bool) {
+    fn go_to_end(&mut self, table: &ModelMemTable, first: bool) {
         match (self, first) {
             (Self::Internal(cursor), true) => cursor.seek_to_first(table),
             (Self::Internal(cursor), false) => cursor.seek_to_last(table),
@@ -122,8 +122,8 @@ impl<'s> Run<'s> {
                 slot.actual.seek_for_prev(&key, sequence);
                 slot.expected.seek(table, &key, sequence, false);
             }
-            (Motion::First, _) => slot.to_end(table, true),
-            (Motion::Last, _) => slot.to_end(table, false),
+            (Motion::First, _) => slot.go_to_end(table, true),
+            (Motion::Last, _) => slot.go_to_end(table, false),
             (Motion::Next, _) => {
                 slot.actual.next();
                 slot.expected.step(table, true);
@@ -155,14 +155,14 @@ impl<'s> Run<'s> {
             internal,
         );
         if slot.expected.entry(&self.model).is_none() {
-            slot.to_end(&self.model, forward);
+            slot.go_to_end(&self.model, forward);
             slot.check(&self.model)?;
         }
         for _ in 0..steps {
             if forward {
-                slot.actual.next()
+                slot.actual.next();
             } else {
-                slot.actual.prev()
+                slot.actual.prev();
             }
             slot.expected.step(&self.model, forward);
             slot.check(&self.model)?;
@@ -253,13 +253,13 @@ impl<'s> Slot<'s> {
         ]
     }
 
-    fn to_end(&mut self, table: &ModelMemTable, first: bool) {
+    fn go_to_end(&mut self, table: &ModelMemTable, first: bool) {
         if first {
             self.actual.seek_to_first();
         } else {
             self.actual.seek_to_last();
         }
-        self.expected.to_end(table, first);
+        self.expected.go_to_end(table, first);
     }
 
     fn check(&self, table: &ModelMemTable) -> Result<(), Divergence> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use verimem_driver::seeds::Random;
-use verimem_driver::{decode, run};
+use verimem_driver::{decode, reduce, run};
 use verimem_model::Histogram;
 
 /// What to do.
@@ -89,7 +89,10 @@ fn one(seed: u64, most_bytes: usize, outcome: &mut Outcome) -> bool {
             outcome.histogram.merge(&histogram);
             return true;
         }
-        Ok(Err(divergence)) => divergence.to_string(),
+        Ok(Err(divergence)) => {
+            let ops = reduce(&ops, |ops| run(&config, ops).is_err());
+            format!("{divergence}\nreduced to {ops:#?}")
+        }
         Err(_) => "panicked, see above".to_owned(),
     };
     outcome.failure = Some(format!(
@@ -105,7 +108,7 @@ fn worker(arguments: &Arguments, thread: u64, stop: &AtomicBool) -> Outcome {
     let mut seeds = Random(arguments.seed.wrapping_mul(1 << 16).wrapping_add(thread));
     // Relaxed: a worker that sees it late does some more work.
     while Instant::now() < end && !stop.load(Ordering::Relaxed) {
-        if !one(seeds.next(), arguments.bytes, &mut outcome) {
+        if !one(seeds.draw(), arguments.bytes, &mut outcome) {
             stop.store(true, Ordering::Relaxed);
         }
     }

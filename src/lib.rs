@@ -47,5 +47,48 @@ pub use sync::{ledger, seed_thread_rng};
 #[cfg(any(loom, shuttle))]
 #[doc(hidden)]
 pub mod checker {
+    use crate::arena::Ticket;
+    use crate::skiplist::{InsertContext, Sharing, SkipList};
+    use crate::{Comparator, EntryRef, Hint, Result};
+
     pub use crate::sync::set_shard_index;
+
+    /// Inserts from memory set aside before, so that allocation adds no schedule points.
+    pub fn insert<C: Comparator>(
+        list: &SkipList<C>,
+        ticket: &mut Ticket<'_>,
+        entry: &EntryRef<'_>,
+    ) -> Result<()> {
+        let mut context = InsertContext::new();
+        // SAFETY: concurrent inserts need no exclusivity; the models take their
+        // tickets from the list's own arena.
+        unsafe { list.insert_near(Sharing::Concurrent, ticket, &mut context, entry, || ()) }
+    }
+
+    /// As [`insert`], near a hint.
+    pub fn insert_with_hint<C: Comparator>(
+        list: &SkipList<C>,
+        ticket: &mut Ticket<'_>,
+        hint: &mut Hint,
+        entry: &EntryRef<'_>,
+    ) -> Result<()> {
+        // SAFETY: as for `insert`.
+        unsafe { list.insert_hinted(Sharing::Concurrent, ticket, hint, entry, || ()) }
+    }
+
+    /// As [`insert`], with plain stores.
+    ///
+    /// # Safety
+    ///
+    /// No other thread inserts at the same time, and all earlier inserts happen
+    /// before this one.
+    pub unsafe fn insert_exclusive<C: Comparator>(
+        list: &SkipList<C>,
+        ticket: &mut Ticket<'_>,
+        entry: &EntryRef<'_>,
+    ) -> Result<()> {
+        let mut context = InsertContext::new();
+        // SAFETY: exclusivity is passed on from the caller; the ticket as for `insert`.
+        unsafe { list.insert_near(Sharing::Exclusive, ticket, &mut context, entry, || ()) }
+    }
 }

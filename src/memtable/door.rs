@@ -92,7 +92,7 @@ impl Door {
             }
             backoff.snooze();
         }
-        self.0.fetch_or(SEALED, ord!(DOOR_SEALED_STORE, Release));
+        self.0.fetch_or(SEALED, ord!(DOOR_SEALED_STORE, Relaxed));
         Ok(())
     }
 

@@ -12,7 +12,7 @@
 //! 1. **M1, the door.** At most one exclusive writer is inside, and then nobody
 //!    else. Whoever enters as exclusive sees all that earlier writers did.
 //! 2. **M2, seal.** An entry is in the sealed table, or its writer got
-//!    [`Error::Sealed`](crate::Error::Sealed); never both, never neither. Who sees
+//!    [`Error::Sealed`]; never both, never neither. Who sees
 //!    the table sealed sees all of its entries and exact counters.
 //! 3. **M3, counters.** A writer's counts reach the table's when the writer is
 //!    dropped, also by a panic: they are exact when no writer is inside.

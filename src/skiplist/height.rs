@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn s4_heights_are_geometric_and_bounded() {
         const DRAWS: usize = 100_000;
-        crate::seed_thread_rng(1);
+        crate::sync::seed_thread_rng(1);
         for branching in [2, 3, 4, 8] {
             let heights = Heights::new(HeightSource::Random, 12, branching);
             let mut at_least = [0usize; MAX_HEIGHT + 1];
@@ -96,7 +96,7 @@ mod tests {
         let entry = EntryRef {
             user_key: b"",
             sequence: 0,
-            kind: crate::Kind::VALUE,
+            kind: crate::key::Kind::VALUE,
             value: b"",
         };
         let scripted = |script| Heights::new(HeightSource::Scripted(script), 4, 2).draw(&entry);

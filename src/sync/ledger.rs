@@ -125,7 +125,7 @@ sites! {
         killed by ["skiplist::seen_entry_is_whole", "skiplist::two_writers_one_gap"];
     SKIPLIST_UPPER_LOAD: Acquire, with "SKIPLIST_UPPER_CAS, SKIPLIST_UPPER_STORE",
         because "who follows the link reads the record and the lower links of the node",
-        killed by ["skiplist::tall_node_and_reader"];
+        killed by ["skiplist::equal_prefixes_read_the_record", "skiplist::search_through_a_tall_node"];
     SKIPLIST_LINK0_INIT: Relaxed, with "SKIPLIST_LINK0_CAS, SKIPLIST_LINK0_STORE",
         because "nobody can read the link before the node is published, and publishing releases it", killed by [];
     SKIPLIST_UPPER_INIT: Relaxed, with "SKIPLIST_UPPER_CAS, SKIPLIST_UPPER_STORE",
@@ -140,7 +140,7 @@ sites! {
         killed by ["skiplist::exclusive_writer_and_reader"];
     SKIPLIST_UPPER_CAS: Release, with "SKIPLIST_UPPER_LOAD",
         because "publishes the record and lower links to those who come by this level",
-        killed by ["skiplist::tall_node_and_reader"];
+        killed by ["skiplist::equal_prefixes_read_the_record", "skiplist::search_through_a_tall_node"];
     SKIPLIST_UPPER_CAS_FAILED: Relaxed, with "none",
         because "the value is dropped: the search goes on with acquire loads", killed by [];
     SKIPLIST_UPPER_STORE: Release, with "SKIPLIST_UPPER_LOAD",
@@ -162,10 +162,9 @@ sites! {
     DOOR_DRAIN: Acquire, with "DOOR_LEAVE",
         because "the sealer promises that all entries and counters are visible",
         killed by ["memtable::add_against_seal"];
-    DOOR_SEALED_STORE: Release, with "DOOR_SEALED_LOAD",
-        because "passes what the sealer acquired on to whoever sees the table sealed",
-        killed by ["memtable::sealed_is_complete"];
-    DOOR_SEALED_LOAD: Acquire, with "DOOR_SEALED_STORE",
+    DOOR_SEALED_STORE: Relaxed, with "DOOR_SEALED_LOAD",
+        because "a read-modify-write of the door's word, so it continues the release sequence of every DOOR_LEAVE before it: who acquires the flag acquires all that the writers did", killed by [];
+    DOOR_SEALED_LOAD: Acquire, with "DOOR_LEAVE, through DOOR_SEALED_STORE",
         because "who sees the table sealed sees all of its entries and counters",
         killed by ["memtable::sealed_is_complete"];
 
@@ -191,7 +190,7 @@ faults! {
         killed by ["arena::two_threads_one_shard"];
     FAULT_SKIPLIST_LINK_TOP_DOWN: "loom",
         "a node is linked from its top level down",
-        killed by ["skiplist::tall_node_and_reader"];
+        killed by ["skiplist::search_through_a_tall_node", "skiplist::equal_prefixes_read_the_record"];
     FAULT_SKIPLIST_STORE_LINK: "loom",
         "concurrent inserts link by store instead of compare-exchange",
         killed by ["skiplist::two_writers_one_gap"];
@@ -203,12 +202,12 @@ faults! {
         killed by ["skiplist::two_writers_one_gap"];
     FAULT_SKIPLIST_SKIP_LEVEL0_COMPARE: "loom",
         "a search trusts an upper level instead of deciding on level 0",
-        killed by ["skiplist::tall_node_and_reader"];
+        killed by ["skiplist::cursor_forward_and_back"];
     FAULT_MEMTABLE_NO_DRAIN: "loom",
         "seal returns without waiting for the writers inside",
         killed by ["memtable::add_against_seal"];
     FAULT_MEMTABLE_IGNORE_SEAL: "loom",
-        "a writer that was inside before may enter again after the seal",
+        "writers may enter after the seal",
         killed by ["memtable::add_against_seal"];
     FAULT_MEMTABLE_LOST_COUNTERS: "loom",
         "a writer's counts are folded by load and store",

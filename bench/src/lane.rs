@@ -1,0 +1,294 @@
+//! The timed loops, compiled once per subject, behind one virtual call per measurement.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::counting;
+use crate::data::{BATCH, Data, Keys, Values};
+use crate::digest::Digest;
+use crate::subject::{Plan, Subject};
+use crate::workload::Read;
+
+/// How a table is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// In ascending order.
+    Sequential,
+    /// In random order, by so many threads.
+    Random(usize),
+    /// In random order, in sorted batches.
+    Batches,
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// Operations per second: entries for fills and scans, calls for lookups and seeks.
+    pub rate: f64,
+    /// What was read, to be compared with the other subjects; fills have none.
+    pub answer: u64,
+}
+
+impl Sample {
+    fn new(operations: usize, elapsed: Duration, answer: u64) -> Self {
+        Self {
+            rate: operations as f64 / elapsed.as_secs_f64().max(1e-9),
+            answer,
+        }
+    }
+}
+
+/// A subject with the table it holds at the moment.
+pub trait Lane {
+    /// [`Subject::NAME`].
+    fn name(&self) -> &'static str;
+    /// [`Subject::OURS`].
+    fn ours(&self) -> bool;
+    /// [`Subject::ABOUT`].
+    fn about(&self) -> &'static str;
+    /// Makes a table and fills it; the clock covers both, so that an arena cleared at birth and one
+    /// that is cleared page by page are measured alike. The table is kept. No sample where
+    /// [`Subject::LINEAR_FILL`] forbids one.
+    fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample>;
+    /// Whether a table of this size is filled in another order than was asked for, because of
+    /// [`Subject::LINEAR_FILL`].
+    fn reordered(&self, plan: &Plan) -> bool;
+    /// Runs one reading loop over the table that is kept.
+    fn read(&self, read: Read, data: &Data) -> Sample;
+    /// Fills half a table off the clock, then the rest beside a reader: the writer's sample, then
+    /// the reader's. The table is kept.
+    fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]>;
+    /// Frees the table, off the clock.
+    fn free(&mut self);
+    /// The bytes that a randomly filled table takes, if it can be told. Frees the table.
+    fn bytes(&mut self, data: &Data, plan: &Plan) -> Option<usize>;
+}
+
+/// The lane of subject `S`.
+pub struct Runner<S> {
+    table: Option<S>,
+}
+
+impl<S: Subject + 'static> Runner<S> {
+    /// An empty lane.
+    #[must_use]
+    pub fn boxed() -> Box<dyn Lane> {
+        Box::new(Self { table: None })
+    }
+
+    fn table(&self) -> &S {
+        self.table
+            .as_ref()
+            .expect("a table is filled before it is read")
+    }
+}
+
+impl<S: Subject + 'static> Lane for Runner<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    fn ours(&self) -> bool {
+        S::OURS
+    }
+
+    fn about(&self) -> &'static str {
+        S::ABOUT
+    }
+
+    fn fill(&mut self, fill: Fill, data: &Data, plan: &Plan) -> Option<Sample> {
+        self.free();
+        if self.reordered(plan) {
+            let keys = match fill {
+                Fill::Sequential => &data.sorted,
+                Fill::Random(_) => &data.shuffled,
+                Fill::Batches => &data.batches,
+            };
+            self.table = Some(descending(keys, data, plan));
+            return None;
+        }
+        let start = Instant::now();
+        let table = S::new(plan);
+        let made = start.elapsed();
+        let filled = match fill {
+            Fill::Sequential => {
+                timed(|| add_range(&table, &data.sorted, 0, data.entries, &data.values))
+            }
+            Fill::Random(1) => {
+                timed(|| add_range(&table, &data.shuffled, 0, data.entries, &data.values))
+            }
+            Fill::Random(threads) => add_in_parallel(&table, threads, data),
+            Fill::Batches => timed(|| add_batches(&table, data)),
+        };
+        self.table = Some(table);
+        Some(Sample::new(data.entries, made + filled, 0))
+    }
+
+    fn reordered(&self, plan: &Plan) -> bool {
+        S::LINEAR_FILL && plan.entries > plan.linear_fill_limit
+    }
+
+    fn read(&self, read: Read, data: &Data) -> Sample {
+        let table = self.table();
+        let mut digest = Digest::default();
+        let mut operations = data.entries;
+        let elapsed = timed(|| match read {
+            Read::Hit => get_all(table, &data.present, &mut digest),
+            Read::Miss => get_all(table, &data.absent, &mut digest),
+            Read::Zipfian => get_all(table, &data.zipfian, &mut digest),
+            Read::Seek10 => data.present.iter().for_each(|key| {
+                table.seek(key, 10, &mut digest);
+            }),
+            Read::Forward => operations = table.scan_forward(&mut digest),
+            Read::Backward => operations = table.scan_backward(&mut digest),
+        });
+        assert_eq!(
+            operations,
+            data.entries,
+            "{}: a scan lost or invented entries",
+            S::NAME
+        );
+        Sample::new(operations, elapsed, digest.finish())
+    }
+
+    fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]> {
+        self.free();
+        if self.reordered(plan) {
+            self.table = Some(descending(&data.shuffled, data, plan));
+            return None;
+        }
+        let table = S::new(plan);
+        let half = data.first_half.len();
+        add_range(&table, &data.shuffled, 0, half, &data.values);
+        let (barrier, done) = (Barrier::new(2), AtomicBool::new(false));
+        let samples = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                barrier.wait();
+                let elapsed =
+                    timed(|| add_range(&table, &data.shuffled, half, data.entries, &data.values));
+                done.store(true, Ordering::Relaxed);
+                Sample::new(data.entries - half, elapsed, 0)
+            });
+            barrier.wait();
+            let reads = read_until(&table, &data.first_half, &done);
+            [
+                writer.join().expect("the writer adds all its entries"),
+                reads,
+            ]
+        });
+        self.table = Some(table);
+        Some(samples)
+    }
+
+    fn free(&mut self) {
+        self.table = None;
+    }
+
+    fn bytes(&mut self, data: &Data, plan: &Plan) -> Option<usize> {
+        self.free();
+        let (table, counted) = counting::live_bytes(|| {
+            if self.reordered(plan) {
+                return descending(&data.shuffled, data, plan);
+            }
+            let table = S::new(plan);
+            add_range(&table, &data.shuffled, 0, data.entries, &data.values);
+            table
+        });
+        table.bytes_held().or((counted > 0).then_some(counted))
+    }
+}
+
+/// A table with the entries that adding `keys` in their order makes, added in descending order.
+fn descending<S: Subject>(keys: &Keys, data: &Data, plan: &Plan) -> S {
+    let mut entries: Vec<(&[u8], u64)> = keys.iter().zip(1..).collect();
+    entries.sort_unstable();
+    let table = S::new(plan);
+    for (key, sequence) in entries.into_iter().rev() {
+        table.add(sequence, key, data.values.get(sequence));
+    }
+    table
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// Adds the keys from place `from` up to place `to`; the i-th gets the sequence number i + 1.
+fn add_range<S: Subject>(table: &S, keys: &Keys, from: usize, to: usize, values: &Values) {
+    for (sequence, key) in (from as u64 + 1..).zip(keys.range(from, to)) {
+        table.add(sequence, key, values.get(sequence));
+    }
+}
+
+fn add_batches<S: Subject>(table: &S, data: &Data) {
+    for from in (0..data.entries).step_by(BATCH) {
+        let to = (from + BATCH).min(data.entries);
+        table.add_batch(from as u64 + 1, data.batches.range(from, to), &data.values);
+    }
+}
+
+/// Each thread adds its share of the random order. The clock runs from the first start to the last
+/// end; all threads stand ready before any starts.
+fn add_in_parallel<S: Subject>(table: &S, threads: usize, data: &Data) -> Duration {
+    let barrier = Barrier::new(threads);
+    let place = |share: usize| share * data.entries / threads;
+    let spans: Vec<(Instant, Instant)> = std::thread::scope(|scope| {
+        let work = |worker: usize| {
+            barrier.wait();
+            let start = Instant::now();
+            add_range(
+                table,
+                &data.shuffled,
+                place(worker),
+                place(worker + 1),
+                &data.values,
+            );
+            (start, Instant::now())
+        };
+        let workers: Vec<_> = (0..threads)
+            .map(|worker| scope.spawn(move || work(worker)))
+            .collect();
+        workers
+            .into_iter()
+            .map(|one| one.join().expect("a worker adds all its entries"))
+            .collect()
+    });
+    let start = spans.iter().map(|span| span.0).min();
+    let end = spans.iter().map(|span| span.1).max();
+    start
+        .zip(end)
+        .map_or(Duration::ZERO, |(start, end)| end - start)
+}
+
+fn get_all<S: Subject>(table: &S, keys: &Keys, digest: &mut Digest) {
+    for key in keys.iter() {
+        table.get(key, digest);
+    }
+}
+
+/// Looks `keys` up again and again until the writer is done. All of them are there, so all must be
+/// found.
+fn read_until<S: Subject>(table: &S, keys: &Keys, done: &AtomicBool) -> Sample {
+    let mut digest = Digest::default();
+    let (mut reads, mut hits) = (0usize, 0usize);
+    let start = Instant::now();
+    for key in keys.iter().cycle() {
+        hits += usize::from(table.get(key, &mut digest));
+        reads += 1;
+        if reads % 16 == 0 && done.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    let elapsed = start.elapsed();
+    assert_eq!(
+        reads,
+        hits,
+        "{}: a stored key was not found beside a writer",
+        S::NAME
+    );
+    std::hint::black_box(digest);
+    Sample::new(reads, elapsed, 0)
+}

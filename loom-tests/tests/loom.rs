@@ -1,0 +1,13 @@
+//! loom models; each prints its bound, executions and outcomes.
+#![cfg(loom)]
+
+#[path = "loom/arena.rs"]
+mod arena;
+#[path = "loom/checker.rs"]
+mod checker;
+#[path = "loom/memtable.rs"]
+mod memtable;
+#[path = "loom/skiplist.rs"]
+mod skiplist;
+#[path = "loom/support.rs"]
+mod support;

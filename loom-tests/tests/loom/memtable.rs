@@ -1,0 +1,206 @@
+//! Models of the memtable. Invariants are those of `src/memtable/mod.rs`.
+
+use std::sync::Arc;
+
+use loom::thread;
+use verimem::checker::set_shard_index;
+use verimem::{Error, Kind, Lookup, MemTable};
+use verimem_loom_tests::loom_model::{Bound, Model, check};
+
+use crate::support::table;
+
+fn put(table: &MemTable, sequence: u64, key: &[u8]) -> Result<(), Error> {
+    table.add(sequence, Kind::VALUE, key, key)
+}
+
+/// Brings a chunk to both shards, so that models are about something else.
+fn warm_table() -> Arc<MemTable> {
+    let table = table();
+    put(&table, 1, b"a1").expect("a new key");
+    set_shard_index(1);
+    put(&table, 2, b"a1").expect("a new version");
+    set_shard_index(0);
+    table
+}
+
+fn spawn<T: 'static>(
+    table: &Arc<MemTable>,
+    what: impl FnOnce(&MemTable) -> T + 'static,
+) -> thread::JoinHandle<T> {
+    let table = Arc::clone(table);
+    thread::spawn(move || {
+        set_shard_index(1);
+        what(&table)
+    })
+}
+
+fn model(name: &'static str, at_least: u64, outcomes: &'static [&'static str]) -> Model {
+    Model {
+        name,
+        bound: Bound::Unbounded,
+        quick: Bound::Preemptions(2),
+        at_least,
+        outcomes,
+    }
+}
+
+/// M5: a get at a snapshot sees the version below it, whole, and never one above.
+#[test]
+fn add_against_get_at_a_snapshot() {
+    let model = model("memtable::add_against_get_at_a_snapshot", 3, &["2", "3"]);
+    check(model, |outcomes| {
+        let table = warm_table();
+        let reader = spawn(&table, |table| {
+            let answer = table.get(b"a1", 3).expect("no corruption");
+            let Lookup::Found {
+                value, sequence, ..
+            } = answer
+            else {
+                panic!("version 2 was there before: {answer:?}");
+            };
+            assert_eq!(value, b"a1");
+            sequence
+        });
+        put(&table, 4, b"a1").expect("a new version");
+        put(&table, 3, b"a1").expect("a new version");
+        outcomes.note(reader.join().expect("no panic").to_string());
+        assert_eq!(table.stats().entries, 4);
+    });
+}
+
+/// M2, M3: an entry is in the sealed table or its writer got `Sealed`.
+#[test]
+fn add_against_seal() {
+    let model = model("memtable::add_against_seal", 3, &["added", "sealed"]);
+    check(model, |outcomes| {
+        let table = warm_table();
+        let writer = spawn(&table, |table| put(table, 3, b"b1"));
+        table.seal().expect("not inside");
+        // Not `is_sealed` first: that would acquire what `seal` has to.
+        let found = table.contains(b"b1", 3);
+        let entries = table.stats().entries;
+        assert_eq!(
+            entries,
+            if found { 3 } else { 2 },
+            "M3: exact after the seal"
+        );
+        match writer.join().expect("no panic") {
+            Ok(()) => {
+                assert!(found, "M2: an acknowledged entry is in the sealed table");
+                outcomes.note("added");
+            }
+            Err(Error::Sealed) => {
+                assert!(!found, "M2: a refused entry is not");
+                outcomes.note("sealed");
+            }
+            Err(other) => panic!("unexpected: {other}"),
+        }
+        assert_eq!(
+            table.stats().entries,
+            entries,
+            "nothing changes after the seal"
+        );
+    });
+}
+
+/// M2: who sees the table sealed sees all of its entries and counters.
+#[test]
+fn sealed_is_complete() {
+    let model = model("memtable::sealed_is_complete", 3, &["open", "sealed"]);
+    check(model, |outcomes| {
+        let table = warm_table();
+        let reader = spawn(&table, |table| {
+            if table.is_sealed() {
+                assert!(table.contains(b"b2", 3), "M2: all entries");
+                assert_eq!(table.stats().entries, 3, "M2: all counters");
+                "sealed"
+            } else {
+                "open"
+            }
+        });
+        put(&table, 3, b"b2").expect("a new key");
+        table.seal().expect("not inside");
+        outcomes.note(reader.join().expect("no panic"));
+    });
+}
+
+/// M1: exclusive writers exclude each other, and each sees what the one before did.
+#[test]
+fn exclusive_writers_take_turns() {
+    let model = model(
+        "memtable::exclusive_writers_take_turns",
+        3,
+        &["both", "main", "other"],
+    );
+    check(model, |outcomes| {
+        let table = warm_table();
+        let write = |table: &MemTable, key: &[u8]| -> Result<(), Error> {
+            table.exclusive_writer()?.add(3, Kind::VALUE, key, key)
+        };
+        let other = spawn(&table, move |table| write(table, b"c1"));
+        let mine = write(&table, b"b1");
+        let theirs = other.join().expect("no panic");
+        let entries = table.stats().entries;
+        outcomes.note(match (mine, theirs) {
+            (Ok(()), Ok(())) => {
+                assert_eq!(entries, 4, "nobody's link was overwritten, nor count lost");
+                "both"
+            }
+            (Ok(()), Err(Error::Busy)) => "main",
+            (Err(Error::Busy), Ok(())) => "other",
+            neither => panic!("somebody gets in: {neither:?}"),
+        });
+        let mut found = 0;
+        let mut cursor = table.iter();
+        cursor.seek_to_first();
+        while cursor.valid() {
+            found += 1;
+            cursor.next();
+        }
+        assert_eq!(found, entries, "M3: every entry is linked and counted");
+    });
+}
+
+/// M1: a concurrent writer and an exclusive one never are inside together.
+#[test]
+fn exclusive_against_concurrent() {
+    let model = model(
+        "memtable::exclusive_against_concurrent",
+        3,
+        &["both", "concurrent", "exclusive"],
+    );
+    check(model, |outcomes| {
+        let table = warm_table();
+        let other = spawn(&table, |table| {
+            table.exclusive_writer()?.add(3, Kind::VALUE, b"c1", b"c1")
+        });
+        let mine = put(&table, 3, b"b1");
+        let theirs = other.join().expect("no panic");
+        let added = u64::from(mine.is_ok()) + u64::from(theirs.is_ok());
+        assert_eq!(table.stats().entries, 2 + added);
+        outcomes.note(match (mine, theirs) {
+            (Ok(()), Ok(())) => "both",
+            (Ok(()), Err(Error::Busy)) => "concurrent",
+            (Err(Error::Busy), Ok(())) => "exclusive",
+            neither => panic!("somebody gets in: {neither:?}"),
+        });
+    });
+}
+
+/// M3: the counts of two writers add up.
+#[test]
+fn counters_of_two_writers() {
+    let model = model("memtable::counters_of_two_writers", 10, &["done"]);
+    check(model, |outcomes| {
+        let table = warm_table();
+        let other = spawn(&table, |table| put(table, 4, b"c1"));
+        table.add(3, Kind::DELETION, b"b1", b"").expect("a new key");
+        other.join().expect("no panic").expect("a new key");
+        let stats = table.stats();
+        assert_eq!((stats.entries, stats.deletions), (4, 1));
+        assert_eq!(stats.data_size, 3 * (2 + 2 + 8) + (2 + 8));
+        assert_eq!(stats.first_sequence, Some(1));
+        assert_eq!(stats.largest_sequence, Some(4));
+        outcomes.note("done");
+    });
+}

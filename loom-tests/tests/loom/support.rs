@@ -1,0 +1,94 @@
+//! What the models share: small lists and tables with scripted towers.
+
+use std::sync::Arc;
+
+use verimem::arena::{ArenaOptions, ConcurrentArena};
+use verimem::rep::Cursor;
+use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
+use verimem::{BytewiseComparator, EntryRef, Kind, MemTable};
+
+pub type List = SkipList<BytewiseComparator>;
+
+/// The last byte of a key is its height: `b"a2"` is two levels tall.
+fn height(entry: &EntryRef<'_>) -> usize {
+    entry
+        .user_key
+        .last()
+        .map_or(1, |&digit| usize::from(digit.saturating_sub(b'0')))
+}
+
+pub fn arena() -> Arc<ConcurrentArena> {
+    let options = ArenaOptions {
+        block_size: 4096,
+        ..ArenaOptions::default()
+    };
+    Arc::new(ConcurrentArena::new(options).expect("an arena"))
+}
+
+/// An empty list of at most two levels.
+pub fn list() -> Arc<List> {
+    let options = SkipListOptions {
+        max_height: 2,
+        heights: HeightSource::Scripted(height),
+        ..SkipListOptions::default()
+    };
+    Arc::new(SkipList::new(arena(), BytewiseComparator, options).expect("a list"))
+}
+
+/// An empty table whose list has at most two levels.
+pub fn table() -> Arc<MemTable> {
+    let table = MemTable::builder()
+        .arena_block_size(4096)
+        .max_height(2)
+        .heights(HeightSource::Scripted(height))
+        .build()
+        .expect("a table");
+    Arc::new(table)
+}
+
+pub fn entry<'a>(user_key: &'a [u8], sequence: u64, value: &'a [u8]) -> EntryRef<'a> {
+    EntryRef {
+        user_key,
+        sequence,
+        kind: Kind::VALUE,
+        value,
+    }
+}
+
+/// More than any entry of a model takes.
+pub const ENTRY_BYTES: usize = 256;
+
+/// The first letters of the keys, in the order of a forward scan; checks that
+/// every entry is whole and that the order ascends.
+pub fn scan(list: &List) -> String {
+    let mut cursor = Cursor::new(list);
+    let mut seen = String::new();
+    cursor.seek_to_first();
+    while let Some(entry) = cursor.entry().expect("no checksum, no corruption") {
+        note_whole(&entry, &mut seen);
+        cursor.next();
+    }
+    assert!(
+        seen.as_bytes().is_sorted_by(|a, b| a < b),
+        "{seen}: out of order"
+    );
+    seen
+}
+
+/// Appends the first letter of a key whose value is checked.
+pub fn note_whole(entry: &EntryRef<'_>, seen: &mut String) {
+    assert_eq!(entry.value, entry.user_key, "the entry is whole");
+    seen.push(char::from(entry.user_key[0]));
+}
+
+/// The first letter at the first entry from `key` on, or `-`.
+pub fn seek(list: &List, key: &[u8]) -> String {
+    let mut cursor = Cursor::new(list);
+    let mut seen = String::new();
+    cursor.seek(key, verimem::MAX_SEQUENCE_NUMBER);
+    match cursor.entry().expect("no checksum, no corruption") {
+        Some(entry) => note_whole(&entry, &mut seen),
+        None => seen.push('-'),
+    }
+    seen
+}

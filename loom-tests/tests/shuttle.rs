@@ -1,0 +1,10 @@
+//! shuttle models: larger sizes, sequential consistency; each prints its
+//! schedulers, executions and seed.
+#![cfg(shuttle)]
+
+#[path = "shuttle/arena.rs"]
+mod arena;
+#[path = "shuttle/memtable.rs"]
+mod memtable;
+#[path = "shuttle/skiplist.rs"]
+mod skiplist;

@@ -1,0 +1,169 @@
+//! The full check of a sealed table, and its way out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use verimem::Kind;
+
+use super::oracle::{Check, Oracle, Position};
+use super::plan::{KEYS, Rank, is_tombstone};
+use super::rng::Rng;
+use super::scan;
+use super::subject::Fault;
+use super::tally::Op;
+use super::walk::OwnedWalk;
+use super::worker::Worker;
+use super::world::Generation;
+
+/// Checked tables that stay readable.
+const KEEP: usize = 3;
+
+/// Checks the oldest sealed table, if its writers have all finished, and gives
+/// up the oldest of the checked ones.
+pub fn check_one<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
+    let world = worker.world;
+    let Some(generation) = world.take_sealed() else {
+        // A writer that has not finished needs the processor more than this one.
+        std::thread::yield_now();
+        return Ok(());
+    };
+    let mut rng = Rng::new(worker.rng.next());
+    full_check(&world.oracle(&generation.ledger), &generation, &mut rng)
+        .map_err(|what| format!("full check of table {}: {what}", generation.ledger.number))?;
+    worker.tally.add(Op::FullCheck, 1);
+    match world.retire(generation, KEEP) {
+        Some(oldest) => give_up(worker, oldest),
+        None => Ok(()),
+    }
+}
+
+/// Drops the run's hold on a table while an owned cursor is reading it.
+pub fn give_up<F: Fault>(worker: &mut Worker<'_, F>, generation: Arc<Generation<F>>) -> Check {
+    let mut walk = OwnedWalk::new(&generation);
+    walk.go_on(worker.world, 1)?;
+    generation.ledger.dropped.store(true, Ordering::Relaxed);
+    drop(generation);
+    scan::go_on(worker, walk, 64)
+}
+
+/// Every acknowledged entry is there once, with the right bytes, in order, and
+/// nothing else is; all writers have finished.
+pub fn full_check<F: Fault>(
+    oracle: &Oracle<'_>,
+    generation: &Generation<F>,
+    rng: &mut Rng,
+) -> Check {
+    let settled = oracle.clock.settled();
+    let forward = scan_all(oracle, generation, true, settled)?;
+    let backward = scan_all(oracle, generation, false, settled)?;
+    let members = oracle.ledger.members().count() as u64;
+    // Entries are distinct (the order is strict) and acknowledged (each was
+    // certified below the edge): equal numbers make the sets equal.
+    if forward.entries != members || backward.entries != members {
+        return Err(describe_missing(
+            oracle, generation, &forward, &backward, members,
+        ));
+    }
+    let stats = generation.subject.table().stats();
+    let counted = Seen {
+        entries: stats.entries,
+        deletions: stats.deletions,
+        merges: stats.merges,
+        data_size: stats.data_size,
+        smallest: stats.first_sequence,
+        largest: stats.largest_sequence,
+    };
+    if counted != forward || stats.earliest_sequence != oracle.ledger.first {
+        return Err(format!("the table holds {forward:?}, and counts {stats:?}"));
+    }
+    for _ in 0..64 {
+        let rank = rng.below(KEYS) as Rank;
+        let life = settled.saturating_sub(oracle.ledger.first).max(1);
+        let snapshot = oracle.ledger.first + rng.below(life);
+        if snapshot >= settled {
+            continue;
+        }
+        let answer = generation
+            .subject
+            .get(oracle.plan.key(rank), snapshot)
+            .map_err(|error| error.to_string())?;
+        oracle.lookup_exact(rank, snapshot, &answer)?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    entries: u64,
+    deletions: u64,
+    merges: u64,
+    data_size: u64,
+    smallest: Option<u64>,
+    largest: Option<u64>,
+}
+
+fn scan_all<F: Fault>(
+    oracle: &Oracle<'_>,
+    generation: &Generation<F>,
+    forward: bool,
+    settled: u64,
+) -> Check<Seen> {
+    let mut seen = Seen::default();
+    let mut cursor = generation.subject.cursor();
+    if forward {
+        cursor.seek_to_first();
+    } else {
+        cursor.seek_to_last();
+    }
+    let mut last: Option<Position> = None;
+    while let Some(entry) = cursor
+        .entry()
+        .map_err(|error| format!("a broken entry after {last:?}: {error}"))?
+    {
+        let found = oracle.certify(&entry, settled)?;
+        let in_order = last.is_none_or(|last| if forward { last < found } else { last > found });
+        if !in_order {
+            return Err(format!("{found:?} follows {last:?}, forward: {forward}"));
+        }
+        last = Some(found);
+        seen.entries += 1;
+        seen.deletions += u64::from(is_tombstone(entry.kind));
+        seen.merges += u64::from(entry.kind == Kind::MERGE);
+        seen.data_size += (entry.user_key.len() + entry.value.len()) as u64 + 8;
+        seen.smallest = Some(
+            seen.smallest
+                .map_or(entry.sequence, |smallest| smallest.min(entry.sequence)),
+        );
+        seen.largest = seen.largest.max(Some(entry.sequence));
+        if forward {
+            cursor.next();
+        } else {
+            cursor.prev();
+        }
+    }
+    Ok(seen)
+}
+
+fn describe_missing<F: Fault>(
+    oracle: &Oracle<'_>,
+    generation: &Generation<F>,
+    forward: &Seen,
+    backward: &Seen,
+    members: u64,
+) -> String {
+    let missing: Vec<u64> = oracle
+        .ledger
+        .members()
+        .filter(|sequence| {
+            !generation
+                .subject
+                .contains(oracle.plan.key(oracle.plan.rank(*sequence)), *sequence)
+        })
+        .take(8)
+        .collect();
+    format!(
+        "{members} entries were acknowledged, a forward scan finds {}, a backward scan {}; \
+         the first sequence numbers that contains() denies: {missing:?}",
+        forward.entries, backward.entries,
+    )
+}

@@ -1,0 +1,168 @@
+//! How often each kind of operation ran.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+macro_rules! operations {
+    ($($(#[doc = $doc:literal])* $variant:ident $name:literal $class:ident,)*) => {
+        /// Kinds of operations that a run counts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Op { $($(#[doc = $doc])* $variant,)* }
+
+        const NAMES: &[(&str, Class)] = &[$(($name, Class::$class),)*];
+    };
+}
+
+/// How a kind takes part in the total and in the test for neglect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Part of the total; has to run all the time.
+    Common,
+    /// Part of the total; happens once per table at most.
+    Rare,
+    /// Says again, by another property, what a common kind has counted.
+    Again,
+}
+
+operations! {
+    /// Entries written by `MemTable::add`.
+    Add "add" Common,
+    /// Entries written through a concurrent writer.
+    Batch "batch" Common,
+    /// Entries written through an exclusive writer.
+    ExclusiveBatch "exclusive_batch" Rare,
+    /// Entries written with a hint.
+    AddWithHint "add_with_hint" Common,
+    /// Second writes of an entry that were rejected.
+    DuplicateRejected "duplicate_rejected" Common,
+    /// Writes to a sealed table that were rejected.
+    SealedRejected "sealed_rejected" Rare,
+    /// Entries written that are values.
+    Put "put" Again,
+    /// Entries written that delete.
+    Delete "delete" Again,
+    /// Entries written that delete a single version.
+    SingleDelete "single_delete" Again,
+    /// Entries written that merge.
+    Merge "merge" Again,
+    /// Gets that found something.
+    GetHit "get_hit" Common,
+    /// Gets that found nothing.
+    GetMiss "get_miss" Common,
+    /// Gets at an old snapshot, each done twice.
+    GetOldSnapshot "get_old_snapshot" Common,
+    /// Newest visible entry of a key.
+    GetEntry "get_entry" Common,
+    /// Tests for one key and sequence number.
+    Contains "contains" Common,
+    /// Seeks.
+    Seek "seek" Common,
+    /// Backward seeks.
+    SeekForPrev "seek_for_prev" Common,
+    /// Forward scans.
+    ScanForward "scan_forward" Common,
+    /// Backward scans.
+    ScanBackward "scan_backward" Common,
+    /// Walks over the visible keys of a range.
+    VisibleScan "visible_scan" Common,
+    /// Stretches read by cursors that own their table.
+    OwnedIterator "owned_iterator" Common,
+    /// Tables sealed and replaced.
+    Rotate "rotate" Rare,
+    /// Sealed tables compared with their ledger, entry by entry.
+    FullCheck "full_check" Rare,
+    /// Tables dropped while an owned cursor went on reading them.
+    DropWhileReading "drop_while_reading" Rare,
+}
+
+/// A common kind must make up at least one in so many operations.
+const COMMON_SHARE: u64 = 10_000;
+/// Shorter runs may leave kinds out.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Counts of one thread, or of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally([u64; NAMES.len()]);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self([0; NAMES.len()])
+    }
+}
+
+impl Tally {
+    /// Counts `count` operations of a kind.
+    pub fn add(&mut self, op: Op, count: u64) {
+        self.0[op as usize] += count;
+    }
+
+    /// Adds another thread's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// The count of one kind.
+    pub fn of(&self, op: Op) -> u64 {
+        self.0[op as usize]
+    }
+
+    /// All operations, each counted once.
+    pub fn operations(&self) -> u64 {
+        let once = NAMES
+            .iter()
+            .zip(self.0)
+            .filter(|((_, class), _)| *class != Class::Again);
+        once.map(|(_, count)| count).sum()
+    }
+
+    /// Counts by name.
+    pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
+        NAMES.iter().map(|(name, _)| *name).zip(self.0).collect()
+    }
+
+    /// Kinds that hardly ran, so that the run says nothing about them.
+    pub fn neglected(&self, seconds: Duration) -> Vec<String> {
+        if seconds < SHORT {
+            return Vec::new();
+        }
+        let share = (self.operations() / COMMON_SHARE).max(1);
+        let wanted = |class| if class == Class::Rare { 1 } else { share };
+        NAMES
+            .iter()
+            .zip(self.0)
+            .filter(|((_, class), count)| *count < wanted(*class))
+            .map(|((name, class), count)| format!("{name}: {count}, wanted {}", wanted(*class)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_count_once() {
+        let mut tally = Tally::default();
+        tally.add(Op::Batch, 5);
+        tally.add(Op::Put, 4);
+        tally.add(Op::Delete, 1);
+        tally.add(Op::DropWhileReading, 1);
+        assert_eq!(tally.operations(), 6);
+        assert_eq!(tally.by_name()["batch"], 5);
+    }
+
+    #[test]
+    fn neglect_is_noticed() {
+        let mut tally = Tally([100; NAMES.len()]);
+        assert!(tally.neglected(SHORT).is_empty());
+        tally.0[Op::Rotate as usize] = 1;
+        assert!(tally.neglected(SHORT).is_empty());
+        tally.0[Op::Seek as usize] = 0;
+        assert_eq!(tally.neglected(SHORT), ["seek: 0, wanted 1"]);
+        assert!(tally.neglected(SHORT / 2).is_empty());
+        tally.0[Op::Add as usize] = 10_000_000;
+        assert!(tally.neglected(SHORT).len() > 10);
+    }
+}

@@ -74,9 +74,11 @@ pub(crate) unsafe fn dealloc_block(block: NonNull<u8>, layout: Layout) {
     unsafe { std::alloc::dealloc(block.as_ptr(), layout) }
 }
 
-/// How many threads the machine runs at a time; 1 when it does not say.
+/// How many threads the machine runs at a time; 1 when it does not say. Asked
+/// once: the answer takes system calls.
 pub(crate) fn available_parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, core::num::NonZero::get)
+    static CORES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, core::num::NonZero::get))
 }
 
 thread_local! {

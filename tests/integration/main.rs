@@ -3,8 +3,9 @@
 //!
 //! Environment:
 //! - `VERIMEM_CASES`: sequences per configuration test (default 256);
+//! - `VERIMEM_OPERATIONS`: the most operations of such a sequence (default 120);
 //! - `VERIMEM_SECONDS`: how long the volume test runs (default 1);
-//! - `VERIMEM_HISTOGRAM`: a file to append the volume test's histogram to;
+//! - `VERIMEM_HISTOGRAM`: a file to append the histograms of operations to;
 //! - `VERIMEM_VARINT32=all`: every varint32, not one in some.
 #![cfg(not(any(loom, shuttle)))]
 

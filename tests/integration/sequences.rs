@@ -5,6 +5,7 @@
 //! those left smaller. No state machine is needed, because choices are resolved
 //! during the run and every sequence is valid.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -59,12 +60,38 @@ fn cases() -> u32 {
     number("VERIMEM_CASES", 256)
 }
 
+/// Prints what was done, and appends it to the file that `VERIMEM_HISTOGRAM` names.
+fn record(what: &str, sequences: u64, histogram: &Histogram) -> std::io::Result<()> {
+    let operations = histogram.total();
+    println!("{what} sequences={sequences} operations={operations}");
+    println!("HISTOGRAM {histogram}");
+    if let Some(path) = env::var_os("VERIMEM_HISTOGRAM") {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)?;
+        writeln!(
+            file,
+            "{what} sequences={sequences} operations={operations} {histogram}"
+        )?;
+    }
+    Ok(())
+}
+
 fn agree(seed: u8, fixed: impl Fn(&mut Config)) {
-    let outcome = runner(seed, cases()).run(&(config(), ops(120)), |(mut config, ops)| {
+    let length = number("VERIMEM_OPERATIONS", 120) as usize;
+    let done = RefCell::new((0u64, Histogram::default()));
+    let outcome = runner(seed, cases()).run(&(config(), ops(length)), |(mut config, ops)| {
         fixed(&mut config);
         let failed = |divergence: Divergence| TestCaseError::fail(divergence.to_string());
-        run(&config, &ops).map(drop).map_err(failed)
+        let histogram = run(&config, &ops).map_err(failed)?;
+        let mut done = done.borrow_mut();
+        done.0 += 1;
+        done.1.merge(&histogram);
+        Ok(())
     });
+    let (sequences, histogram) = done.into_inner();
+    record("PROPTEST", sequences, &histogram).expect("VERIMEM_HISTOGRAM can be written");
     if let Err(TestError::Fail(_, (config, ops))) = &outcome {
         let mut config = config.clone();
         fixed(&mut config);
@@ -139,18 +166,7 @@ fn volume_of_operation_sequences() -> std::io::Result<()> {
         }
         sequences += 1;
     }
-    println!(
-        "VOLUME sequences={sequences} operations={}",
-        histogram.total()
-    );
-    println!("HISTOGRAM {histogram}");
-    if let Some(path) = env::var_os("VERIMEM_HISTOGRAM") {
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)?;
-        writeln!(file, "sequences={sequences} {histogram}")?;
-    }
+    record("VOLUME", sequences, &histogram)?;
     for operation in [
         "add",
         "batch.add",

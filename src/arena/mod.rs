@@ -94,6 +94,18 @@ pub(crate) trait Allocate {
     fn abandon(&mut self, bytes: usize);
 }
 
+/// Makes a slice of `length` elements, or says that there is no memory for it.
+pub(crate) fn boxed_slice<T>(length: usize, element: impl FnMut() -> T) -> Result<Box<[T]>> {
+    let mut elements = Vec::new();
+    elements
+        .try_reserve_exact(length)
+        .map_err(|_| Error::OutOfMemory {
+            requested: length.saturating_mul(size_of::<T>()),
+        })?;
+    elements.resize_with(length, element);
+    Ok(elements.into_boxed_slice())
+}
+
 /// Bytes rounded up to units.
 pub(crate) fn units_of(bytes: usize) -> Result<u32> {
     u32::try_from(bytes.max(1).div_ceil(UNIT))

@@ -129,7 +129,8 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Sealed`]; [`Error::Busy`] while an exclusive writer is inside.
+    /// [`Error::Sealed`]; [`Error::Busy`] while an exclusive writer is inside;
+    /// [`Error::OutOfMemory`].
     pub fn writer(&self) -> Result<Writer<'_, C>> {
         Writer::concurrent(self)
     }
@@ -139,7 +140,8 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Sealed`]; [`Error::Busy`] while any writer is inside.
+    /// [`Error::Sealed`]; [`Error::Busy`] while any writer is inside;
+    /// [`Error::OutOfMemory`].
     pub fn exclusive_writer(&self) -> Result<Writer<'_, C>> {
         Writer::exclusive(self)
     }
@@ -149,7 +151,8 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::SequenceTooLarge`]; [`Error::Corruption`] when a checksum differs.
+    /// [`Error::SequenceTooLarge`]; [`Error::Corruption`] when a checksum differs;
+    /// [`Error::OutOfMemory`] when there is none for the list of operands.
     #[inline]
     pub fn get(&self, user_key: &[u8], snapshot: SequenceNumber) -> Result<Lookup<'_>> {
         let cursor = self.newest(user_key, snapshot)?;
@@ -240,7 +243,8 @@ impl<C: Comparator> MemTable<C> {
 
     /// Makes the table immutable (SPEC W7): closes the door, waits for the
     /// writers inside, and tells the budget that the memory will be released.
-    /// Sealing a sealed table does nothing.
+    /// Sealing a sealed table does nothing. A writer that is never dropped, as by
+    /// [`core::mem::forget`], is waited for without end.
     ///
     /// # Errors
     ///

@@ -208,7 +208,8 @@ impl ConcurrentArena {
     /// Sets `bytes` aside, so that allocations from the ticket cannot fail (SPEC A6).
     ///
     /// What the ticket does not use goes back when it is dropped, if nobody
-    /// allocated from the same shard in between; otherwise it counts as wasted.
+    /// allocated behind it in between; otherwise it counts as wasted, unless more
+    /// is left of it than of the current block, whose place it then takes.
     ///
     /// ```
     /// # use verimem::arena::{ArenaOptions, ConcurrentArena};
@@ -296,13 +297,22 @@ impl ConcurrentArena {
         }
         let mut blocks = self.blocks.lock();
         if let Some(longer) = unused.before(blocks.current) {
-            blocks.current = longer;
-            self.counters
-                .current
-                .store(longer.bytes(), ord!(ARENA_CURRENT_GROW, Relaxed));
+            self.set_current(&mut blocks, longer);
+        } else if unused.range.units() > blocks.current.units() {
+            // A block of its own, say: better a current block than a waste.
+            let smaller = blocks.current;
+            self.set_current(&mut blocks, unused.range);
+            self.waste(smaller.bytes());
         } else {
             self.waste(unused.range.bytes());
         }
+    }
+
+    fn set_current(&self, blocks: &mut Blocks, current: Range) {
+        blocks.current = current;
+        self.counters
+            .current
+            .store(current.bytes(), ord!(ARENA_CURRENT_GROW, Relaxed));
     }
 
     pub(super) fn waste(&self, bytes: usize) {

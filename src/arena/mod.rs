@@ -41,6 +41,8 @@ mod budget;
 mod concurrent;
 mod options;
 mod space;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod ticket;
 
 pub use block::BlockArena;

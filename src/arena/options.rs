@@ -70,6 +70,7 @@ pub(crate) struct Geometry {
     /// The most bytes that all blocks may sum to.
     pub(crate) capacity: usize,
     /// True when `capacity` was asked for.
+    #[allow(dead_code, reason = "a table of blocks reserves nothing")]
     pub(crate) fixed: bool,
     /// A power of two.
     pub(crate) shards: usize,

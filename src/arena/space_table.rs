@@ -201,3 +201,43 @@ impl Drop for Space {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::arena::ArenaOptions;
+
+    #[test]
+    fn a6_offsets_count_units_beyond_what_a_machine_has_bytes() {
+        let options = ArenaOptions {
+            block_size: 68 << 10, // half of a slot is never used
+            capacity: Some(1 << 30),
+            ..ArenaOptions::default()
+        };
+        let space = Space::new(&options.geometry().unwrap()).unwrap();
+        // 32,768 slots of 128 KiB are 4 GiB.
+        let mut frontier = Frontier {
+            next: 32_767 << space.shift,
+        };
+        let starts = [(); 3].map(|()| space.commit(&mut frontier, 4_096).unwrap().start);
+        let slot = 1 << space.shift;
+        assert_eq!(starts[1] - starts[0], slot);
+        assert_eq!(starts[2] - starts[1], slot);
+    }
+
+    #[test]
+    fn a6_a_table_without_slots_left_is_full() {
+        let options = ArenaOptions {
+            capacity: Some(1 << 20),
+            ..ArenaOptions::default()
+        };
+        let space = Space::new(&options.geometry().unwrap()).unwrap();
+        let mut frontier = Frontier::default();
+        let refusal = loop {
+            if let Err(refusal) = space.commit(&mut frontier, 4_096) {
+                break refusal;
+            }
+        };
+        assert!(matches!(refusal, Error::Full { available: 0, .. }));
+    }
+}

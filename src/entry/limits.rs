@@ -95,5 +95,10 @@ mod tests {
             Ok(MAX_RECORD_LEN)
         );
         assert!(layout(0, longest + 1).is_err());
+        // Parts that a 32-bit machine can just have, and whose sum wraps there.
+        let half = i32::MAX as usize;
+        assert!(layout(half, half).is_err_and(|e| matches!(e, Error::EntryTooLarge { .. })));
+        #[cfg(target_pointer_width = "32")]
+        assert!(MAX_RECORD_LEN < isize::MAX as usize);
     }
 }

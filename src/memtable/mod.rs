@@ -33,6 +33,8 @@ mod lookup;
 mod options;
 #[cfg(feature = "bytes")]
 mod pinned;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod visible;
 mod writer;
 
@@ -316,6 +318,36 @@ impl<C: Comparator> MemTable<C> {
         self.reads.as_ref().map(|reads| reads as &dyn ReadObserver)
     }
 }
+
+// Shared between threads, kept by owned cursors and sent to flush jobs.
+const _: fn() = || {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn sent<T: Send + 'static>() {}
+    shared::<MemTable>();
+    shared::<Arc<MemTable<crate::key::ReverseBytewiseComparator>>>();
+    shared::<MemTableBuilder>();
+    shared::<Stats>();
+    shared::<Lookup<'static>>();
+    sent::<Cursor<Arc<MemTable>>>();
+    sent::<VisibleIter<Arc<MemTable>>>();
+    shared::<ConcurrentArena>();
+    shared::<crate::arena::BlockArena>();
+    shared::<crate::Hint>();
+};
+
+// What every batch writes shares no cache line with what every search reads.
+#[cfg(not(any(loom, shuttle)))]
+const _: () = {
+    const LINE: usize = 64;
+    assert!(align_of::<Door>() >= LINE && size_of::<Door>() >= LINE);
+    assert!(align_of::<Counters>() >= LINE && size_of::<Counters>() >= LINE);
+    let rep = core::mem::offset_of!(MemTable, rep);
+    let rep_end = rep + size_of::<SkipListRep<BytewiseComparator>>();
+    let door = core::mem::offset_of!(MemTable, door);
+    assert!(rep_end <= door || door + size_of::<Door>() <= rep);
+    // Cursors are copied about: a handle and a position.
+    assert!(size_of::<Cursor<&MemTable>>() <= 2 * size_of::<usize>());
+};
 
 impl<C> Sealed for &MemTable<C> {}
 

@@ -124,7 +124,7 @@ fn e3_a_sequence_number_never_wraps() {
 fn e10_protection_has_five_lengths() {
     for protection in PROTECTIONS {
         assert_eq!(Protection::from_len(protection.len()), Some(protection));
-        assert_eq!(protection.is_empty(), protection.len() == 0);
+        assert_eq!(protection.is_empty(), protection == Protection::None);
     }
     for bytes in [3, 5, 6, 7, 9, usize::MAX] {
         assert_eq!(Protection::from_len(bytes), None);

@@ -148,3 +148,21 @@ pub(crate) fn with_entered<R>(f: impl Fn(&mut Vec<u64>) -> R) -> R {
         .try_with(|entered| f(&mut entered.borrow_mut()))
         .unwrap_or_else(|_| f(&mut Vec::new()))
 }
+
+/// Runs `f` when this thread ends, after the thread-locals that it uses for the
+/// first time later than now were destroyed.
+#[cfg(test)]
+pub(crate) fn at_thread_end(f: impl FnOnce() + 'static) {
+    struct Last(Option<Box<dyn FnOnce()>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            if let Some(f) = self.0.take() {
+                f();
+            }
+        }
+    }
+    thread_local! {
+        static LAST: RefCell<Last> = const { RefCell::new(Last(None)) };
+    }
+    LAST.with_borrow_mut(|last| last.0 = Some(Box::new(f)));
+}

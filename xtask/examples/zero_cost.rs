@@ -6,7 +6,6 @@
     unexpected_cfgs,
     reason = "`zero_cost_plain` is set by one task, for one file"
 )]
-#![allow(missing_docs, reason = "the probes' names say it")]
 
 #[cfg(not(zero_cost_plain))]
 #[allow(dead_code, unused_imports, reason = "the probes use a part of it")]
@@ -86,30 +85,30 @@ use backend::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Shadow, UnsafeCell, faul
 
 /// A node's first fields.
 #[repr(C)]
-pub struct Node {
+struct Node {
     link: AtomicU32,
     shadow: Shadow,
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_load(link: &AtomicU32) -> u32 {
+fn probe_load(link: &AtomicU32) -> u32 {
     link.load(ordering!(SKIPLIST_LINK0_LOAD, Acquire))
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_walk(link: &AtomicU64, other: &AtomicU64) -> u64 {
+fn probe_walk(link: &AtomicU64, other: &AtomicU64) -> u64 {
     let word = link.load(ordering!(SKIPLIST_UPPER_LOAD, Acquire));
     word ^ other.load(ordering!(SKIPLIST_UPPER_LOAD, Acquire))
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_store(link: &AtomicU32, offset: u32) {
+fn probe_store(link: &AtomicU32, offset: u32) {
     link.store(offset, ordering!(SKIPLIST_LINK0_INIT, Relaxed));
     link.store(offset, ordering!(SKIPLIST_LINK0_STORE, Release));
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_exchange(link: &AtomicU64, expected: u64, new: u64) -> bool {
+fn probe_exchange(link: &AtomicU64, expected: u64, new: u64) -> bool {
     link.compare_exchange(
         expected,
         new,
@@ -120,7 +119,7 @@ pub fn probe_exchange(link: &AtomicU64, expected: u64, new: u64) -> bool {
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_bump(word: &AtomicU64, by: u64) -> u64 {
+fn probe_bump(word: &AtomicU64, by: u64) -> u64 {
     let mut seen = word.load(ordering!(ARENA_SHARD_LOAD, Relaxed));
     loop {
         if faulty!(FAULT_ARENA_LOAD_STORE_BUMP) {
@@ -140,22 +139,22 @@ pub fn probe_bump(word: &AtomicU64, by: u64) -> u64 {
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_raise(height: &AtomicUsize, to: usize) -> usize {
+fn probe_raise(height: &AtomicUsize, to: usize) -> usize {
     height.fetch_max(to, ordering!(SKIPLIST_HEIGHT_RAISE, Relaxed))
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_leave(door: &AtomicU64, weight: u64) {
+fn probe_leave(door: &AtomicU64, weight: u64) {
     door.fetch_sub(weight, ordering!(DOOR_LEAVE, Release));
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_swap(chunk: &AtomicU64, new: u64) -> u64 {
+fn probe_swap(chunk: &AtomicU64, new: u64) -> u64 {
     chunk.swap(new, ordering!(ARENA_SHARD_REPLACE, Release))
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_shadow(node: &Node) -> u32 {
+fn probe_shadow(node: &Node) -> u32 {
     node.shadow.write();
     node.shadow.read();
     // Not the same as another probe: the two would become one function.
@@ -163,7 +162,7 @@ pub fn probe_shadow(node: &Node) -> u32 {
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_cell(cell: &UnsafeCell<u64>, to: u64) -> u64 {
+fn probe_cell(cell: &UnsafeCell<u64>, to: u64) -> u64 {
     // SAFETY: never run; whoever ran it would have to be alone.
     let before = cell.with(|place| unsafe { place.read() });
     // SAFETY: as above.
@@ -172,7 +171,7 @@ pub fn probe_cell(cell: &UnsafeCell<u64>, to: u64) -> u64 {
 }
 
 #[unsafe(no_mangle)]
-pub fn probe_lock(counter: &Mutex<u64>) -> u64 {
+fn probe_lock(counter: &Mutex<u64>) -> u64 {
     let mut counter = counter.lock();
     *counter = counter.wrapping_add(1);
     *counter

@@ -2,7 +2,6 @@
 
 use core::cmp::Ordering as Order;
 use core::time::Duration;
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, Weak};
@@ -10,6 +9,8 @@ use std::sync::{Mutex, Weak};
 use super::*;
 use crate::arena::Budget;
 
+/// An answer that depends on nothing else.
+type Fixed = fn(&[u8], &[u8]) -> Order;
 type Answer = dyn Fn(&[u8], &[u8]) -> Order + Send + Sync;
 
 /// Answers as it is told to, honestly at first.
@@ -95,12 +96,12 @@ fn walked(table: &MemTable<Told>) -> u64 {
 
 #[test]
 fn x1_a_comparator_that_contradicts_itself_gives_wrong_answers_only() {
-    let answers: [&'static (dyn Fn(&[u8], &[u8]) -> Order + Send + Sync); 5] = [
-        &|_, _| Order::Less,
-        &|_, _| Order::Equal,
-        &|_, _| Order::Greater,
-        &|a, b| b.cmp(a),
-        &|_, _| {
+    let answers: [Fixed; 5] = [
+        |_, _| Order::Less,
+        |_, _| Order::Equal,
+        |_, _| Order::Greater,
+        |a, b| b.cmp(a),
+        |_, _| {
             let answers = [Order::Less, Order::Equal, Order::Greater];
             answers[(crate::sync::random_u64() % 3) as usize]
         },
@@ -239,26 +240,16 @@ fn x1_a_budget_may_use_the_table_that_charges_it() {
     assert_eq!(budget.held.load(Ordering::SeqCst), 0);
 }
 
-/// Adds to a table when its thread ends.
-struct LastWords(Arc<MemTable>);
-
-impl Drop for LastWords {
-    fn drop(&mut self) {
-        self.0.add(2, Kind::VALUE, b"last words", b"").unwrap();
-    }
-}
-
-std::thread_local! {
-    static LAST_WORDS: RefCell<Option<LastWords>> = const { RefCell::new(None) };
-}
-
 #[test]
 fn w7_a_thread_may_write_while_it_ends() {
     let table = Arc::new(small().build().unwrap());
     let writer = Arc::clone(&table);
     std::thread::spawn(move || {
-        // First of the two, so that it outlives what the first writer makes.
-        LAST_WORDS.set(Some(LastWords(Arc::clone(&writer))));
+        // Said before the first writer is there, so that it outlives what that makes.
+        let table = Arc::clone(&writer);
+        crate::sync::at_thread_end(move || {
+            table.add(2, Kind::VALUE, b"last words", b"").unwrap();
+        });
         writer.add(1, Kind::VALUE, b"k", b"").unwrap();
     })
     .join()

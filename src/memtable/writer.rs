@@ -16,7 +16,27 @@ use crate::skiplist::{Hint, InsertContext, Sharing};
 ///
 /// Made by [`MemTable::writer`] or [`MemTable::exclusive_writer`]. Entries are
 /// in the table as soon as they are added; the table's counters change when the
-/// writer is dropped. A writer stays on its thread.
+/// writer is dropped. A writer stays on its thread:
+///
+/// ```compile_fail,E0277
+/// let table = verimem::MemTable::builder().build()?;
+/// let writer = table.writer()?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || drop(writer));
+/// });
+/// # Ok::<(), verimem::Error>(())
+/// ```
+///
+/// while its table goes anywhere:
+///
+/// ```
+/// let table = verimem::MemTable::builder().build()?;
+/// let writer = &table;
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || drop(writer.writer()));
+/// });
+/// # Ok::<(), verimem::Error>(())
+/// ```
 ///
 /// ```
 /// use verimem::{Kind, MemTable};
@@ -65,8 +85,14 @@ impl<'t, C: Comparator> Writer<'t, C> {
 
     /// Sets memory aside for the entries to come, so that adding them cannot
     /// fail half-way for want of it (SPEC A6). Sum up
+<<<<<<< HEAD
     /// [`MemTable::max_entry_size`]. Replaces an earlier reservation; what exceeds
     /// it is allocated as if nothing had been reserved.
+=======
+    /// [`MemTable::max_entry_size`]. Replaces an earlier reservation. From here on
+    /// this writer adds from what it reserved only: what does not fit there is
+    /// refused with [`Error::Full`], whatever the table still has.
+>>>>>>> review
     ///
     /// # Errors
     ///

@@ -118,3 +118,57 @@ pub enum Corruption {
         sequence: u64,
     },
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn messages_say_what_and_how_much() {
+        let full = Error::Full {
+            requested: 10,
+            available: 3,
+        };
+        let mismatch = Corruption::Checksum { sequence: 7 };
+        for (error, message) in [
+            (full, "the arena is full: 10 bytes asked for, 3 left"),
+            (
+                Error::OutOfMemory { requested: 10 },
+                "out of memory: 10 bytes refused",
+            ),
+            (
+                Error::KeyTooLarge {
+                    length: 9,
+                    limit: 8,
+                },
+                "a key of 9 bytes is over the limit of 8",
+            ),
+            (
+                Error::SequenceTooLarge { sequence: 1 << 56 },
+                "sequence number 72057594037927936 does not fit 56 bits",
+            ),
+            (
+                Error::InvalidOption {
+                    option: "capacity",
+                    reason: "too small",
+                },
+                "option capacity: too small",
+            ),
+            (
+                mismatch.into(),
+                "corruption: checksum mismatch at sequence number 7",
+            ),
+        ] {
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn errors_travel_between_threads_and_are_errors() {
+        fn check<T: core::error::Error + Send + Sync + Clone + 'static>() {}
+        check::<Error>();
+        check::<Corruption>();
+        assert!(size_of::<Error>() <= 40, "results stay small");
+    }
+}

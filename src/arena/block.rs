@@ -1,5 +1,6 @@
 //! Cutting blocks into pieces, and the arena for one thread.
 
+use core::fmt;
 use core::ptr::NonNull;
 
 use super::budget::Budget;
@@ -207,7 +208,6 @@ impl Drop for Charge<'_> {
 /// assert!(arena.usage().used >= 15);
 /// # Ok::<(), verimem::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct BlockArena {
     space: Space,
     blocks: Blocks,
@@ -306,6 +306,16 @@ impl BlockArena {
             unused,
             wasted: self.blocks.wasted,
         }
+    }
+}
+
+impl fmt::Debug for BlockArena {
+    /// Not the budget: it may well hold the arena.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockArena")
+            .field("space", &self.space)
+            .field("usage", &self.usage())
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,10 @@ use core::fmt::Debug;
 /// A write-buffer manager implements it; the arena does not know the manager.
 /// The arena calls without holding any lock, so an implementation may block,
 /// panic or call back into the table: a panic in [`charge`](Self::charge)
-/// leaves arena and table as they were.
+/// leaves arena and table as they were. But whoever is charged is a writer
+/// inside of the table: a seal waits for it. An implementation that blocks until
+/// memory is freed must not depend on that very table being sealed; stall
+/// writers before they enter instead.
 ///
 /// For each arena, the bytes given to [`release`](Self::release) sum to those
 /// given to [`charge`](Self::charge) once the arena is gone.

@@ -1,11 +1,14 @@
 //! The arena for many threads: shards per core over shared blocks.
 
+use core::fmt;
+
 use crossbeam_utils::CachePadded;
 
 use super::block::{Blocks, Charge, Range};
 use super::options::ArenaOptions;
 use super::{
-    Allocate, Allocation, ArenaUsage, Budget, Space, SpaceView, Ticket, UNIT, bytes_of, units_of,
+    Allocate, Allocation, ArenaUsage, Budget, Space, SpaceView, Ticket, UNIT, boxed_slice,
+    bytes_of, units_of,
 };
 use crate::error::{Error, Result};
 use crate::sync::ledger::FAULT_ARENA_LOAD_STORE_BUMP;
@@ -78,8 +81,12 @@ impl Shard {
             ) {
                 Ok(_) => return Some(piece),
                 Err(actual) => {
+                    // A spurious failure leaves the word as it was, and is no
+                    // reason to spread over more shards.
+                    if actual != word {
+                        switch_shard();
+                    }
                     word = actual;
-                    switch_shard();
                 }
             }
         }
@@ -134,7 +141,6 @@ impl Shard {
 /// assert_eq!(arena.usage().used, 208); // rounded up to units of 8 bytes
 /// # Ok::<(), verimem::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct ConcurrentArena {
     space: Space,
     /// Power-of-two many.
@@ -142,13 +148,20 @@ pub struct ConcurrentArena {
     /// Units per chunk.
     chunk: u32,
     blocks: CachePadded<Mutex<Blocks>>,
+    /// Apart from `space` and `shards`, which every reader and writer reads.
+    counters: CachePadded<Counters>,
+    budget: Option<Arc<dyn Budget>>,
+}
+
+/// The accounting, in bytes.
+#[derive(Debug)]
+struct Counters {
     allocated: AtomicUsize,
     /// What is left of the current block.
     current: AtomicUsize,
     wasted: AtomicUsize,
     /// 1 once the budget was told that no more will come.
     releasing: AtomicU32,
-    budget: Option<Arc<dyn Budget>>,
 }
 
 impl ConcurrentArena {
@@ -160,18 +173,18 @@ impl ConcurrentArena {
     /// addresses can be had.
     pub fn new(options: ArenaOptions) -> Result<Self> {
         let geometry = options.geometry()?;
-        let shards = (0..geometry.shards)
-            .map(|_| CachePadded::new(Shard(AtomicU64::new(0))))
-            .collect();
+        let shard = || CachePadded::new(Shard(AtomicU64::new(0)));
         Ok(Self {
             space: Space::new(&geometry)?,
-            shards,
+            shards: boxed_slice(geometry.shards, shard)?,
             chunk: units_of(geometry.chunk_size)?,
             blocks: CachePadded::new(Mutex::new(Blocks::new(geometry))),
-            allocated: AtomicUsize::new(0),
-            current: AtomicUsize::new(0),
-            wasted: AtomicUsize::new(0),
-            releasing: AtomicU32::new(0),
+            counters: CachePadded::new(Counters {
+                allocated: AtomicUsize::new(0),
+                current: AtomicUsize::new(0),
+                wasted: AtomicUsize::new(0),
+                releasing: AtomicU32::new(0),
+            }),
             budget: options.budget,
         })
     }
@@ -195,7 +208,8 @@ impl ConcurrentArena {
     /// Sets `bytes` aside, so that allocations from the ticket cannot fail (SPEC A6).
     ///
     /// What the ticket does not use goes back when it is dropped, if nobody
-    /// allocated from the same shard in between; otherwise it counts as wasted.
+    /// allocated behind it in between; otherwise it counts as wasted, unless more
+    /// is left of it than of the current block, whose place it then takes.
     ///
     /// ```
     /// # use verimem::arena::{ArenaOptions, ConcurrentArena};
@@ -227,12 +241,18 @@ impl ConcurrentArena {
     /// `used` may be off by what is, but the sum never falls short.
     #[must_use]
     pub fn usage(&self) -> ArenaUsage {
-        let allocated = self.allocated.load(ord!(ARENA_COUNTER_LOAD, Relaxed));
-        let mut unused = self.current.load(ord!(ARENA_CURRENT_LOAD, Relaxed));
+        let allocated = self
+            .counters
+            .allocated
+            .load(ord!(ARENA_COUNTER_LOAD, Relaxed));
+        let mut unused = self
+            .counters
+            .current
+            .load(ord!(ARENA_CURRENT_LOAD, Relaxed));
         for shard in &self.shards {
             unused += shard.left();
         }
-        let wasted = self.wasted.load(ord!(ARENA_WASTED_LOAD, Relaxed));
+        let wasted = self.counters.wasted.load(ord!(ARENA_WASTED_LOAD, Relaxed));
         ArenaUsage {
             allocated,
             used: allocated.saturating_sub(unused).saturating_sub(wasted),
@@ -245,8 +265,17 @@ impl ConcurrentArena {
     /// its last user is gone.
     pub fn begin_release(&self) {
         let Some(budget) = &self.budget else { return };
-        if self.releasing.swap(1, ord!(ARENA_RELEASING, Relaxed)) == 0 {
-            budget.begin_release(self.allocated.load(ord!(ARENA_RELEASING_LOAD, Relaxed)));
+        if self
+            .counters
+            .releasing
+            .swap(1, ord!(ARENA_RELEASING, Relaxed))
+            == 0
+        {
+            budget.begin_release(
+                self.counters
+                    .allocated
+                    .load(ord!(ARENA_RELEASING_LOAD, Relaxed)),
+            );
         }
     }
 
@@ -268,17 +297,28 @@ impl ConcurrentArena {
         }
         let mut blocks = self.blocks.lock();
         if let Some(longer) = unused.before(blocks.current) {
-            blocks.current = longer;
-            self.current
-                .store(longer.bytes(), ord!(ARENA_CURRENT_GROW, Relaxed));
+            self.set_current(&mut blocks, longer);
+        } else if unused.range.units() > blocks.current.units() {
+            // A block of its own, say: better a current block than a waste.
+            let smaller = blocks.current;
+            self.set_current(&mut blocks, unused.range);
+            self.waste(smaller.bytes());
         } else {
             self.waste(unused.range.bytes());
         }
     }
 
+    fn set_current(&self, blocks: &mut Blocks, current: Range) {
+        blocks.current = current;
+        self.counters
+            .current
+            .store(current.bytes(), ord!(ARENA_CURRENT_GROW, Relaxed));
+    }
+
     pub(super) fn waste(&self, bytes: usize) {
         if bytes > 0 {
-            self.wasted
+            self.counters
+                .wasted
                 .fetch_add(bytes, ord!(ARENA_WASTED_ADD, Relaxed));
         }
     }
@@ -328,13 +368,15 @@ impl ConcurrentArena {
                 let range = blocks.grow(&self.space, bytes, units, want)?;
                 let grown = blocks.allocated - allocated;
                 charge.spend(grown);
-                self.allocated
+                self.counters
+                    .allocated
                     .fetch_add(grown, ord!(ARENA_COUNTER_ADD, Relaxed));
                 self.waste(blocks.wasted - wasted);
                 range
             }
         };
-        self.current
+        self.counters
+            .current
             .store(blocks.current.bytes(), ord!(ARENA_CURRENT_STORE, Relaxed));
         let chunk_end = if chunked {
             range.end
@@ -371,6 +413,17 @@ impl Allocate for &ConcurrentArena {
 
     fn abandon(&mut self, bytes: usize) {
         self.waste(bytes.next_multiple_of(UNIT));
+    }
+}
+
+impl fmt::Debug for ConcurrentArena {
+    /// Not the budget: it may well hold the arena.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrentArena")
+            .field("space", &self.space)
+            .field("shards", &self.shards.len())
+            .field("usage", &self.usage())
+            .finish_non_exhaustive()
     }
 }
 

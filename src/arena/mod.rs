@@ -41,6 +41,8 @@ mod budget;
 mod concurrent;
 mod options;
 mod space;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod ticket;
 
 pub use block::BlockArena;
@@ -92,6 +94,18 @@ pub(crate) trait Allocate {
     fn allocate(&mut self, bytes: usize) -> Result<Allocation>;
     /// Says that an allocation of `bytes` will never be used after all.
     fn abandon(&mut self, bytes: usize);
+}
+
+/// Makes a slice of `length` elements, or says that there is no memory for it.
+pub(crate) fn boxed_slice<T>(length: usize, element: impl FnMut() -> T) -> Result<Box<[T]>> {
+    let mut elements = Vec::new();
+    elements
+        .try_reserve_exact(length)
+        .map_err(|_| Error::OutOfMemory {
+            requested: length.saturating_mul(size_of::<T>()),
+        })?;
+    elements.resize_with(length, element);
+    Ok(elements.into_boxed_slice())
 }
 
 /// Bytes rounded up to units.

@@ -70,6 +70,7 @@ pub(crate) struct Geometry {
     /// The most bytes that all blocks may sum to.
     pub(crate) capacity: usize,
     /// True when `capacity` was asked for.
+    #[allow(dead_code, reason = "a table of blocks reserves nothing")]
     pub(crate) fixed: bool,
     /// A power of two.
     pub(crate) shards: usize,
@@ -111,9 +112,11 @@ impl ArenaOptions {
             shards => shards,
         }
         .next_power_of_two();
+        // A small capacity is one block, and still to be shared between shards.
+        let block_size = block_size.min(capacity);
         let chunk_size = (block_size / 8).clamp(BLOCK_QUANTUM / 4, 128 * KIB);
         Ok(Geometry {
-            block_size: block_size.min(capacity),
+            block_size,
             chunk_size,
             capacity,
             fixed: self.capacity.is_some(),

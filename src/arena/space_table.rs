@@ -1,15 +1,17 @@
 //! A space that is a table of separately allocated blocks.
 
 use core::alloc::Layout;
+use core::fmt;
 use core::ptr::NonNull;
 
 use super::{Block, Frontier};
 use crate::arena::options::{BLOCK_QUANTUM, Geometry};
-use crate::arena::{Offset, UNIT, bytes_of, units_of};
+use crate::arena::{MAX_UNITS, Offset, UNIT, bytes_of, units_of};
 use crate::error::{Error, Result};
 use crate::sync::{UnsafeCell, alloc_block, dealloc_block};
 
-/// The most slots that a table may have.
+/// The most slots that a table may have: so many blocks are the limit of an
+/// arena here, whatever its capacity.
 const MAX_SLOTS: usize = if cfg!(any(loom, shuttle)) {
     64
 } else {
@@ -24,13 +26,39 @@ struct Slot {
     owned: usize,
 }
 
-const EMPTY: Slot = Slot {
-    address: core::ptr::null_mut(),
-    owned: 0,
-};
+/// Makes a table of empty slots.
+#[cfg(not(loom))]
+fn empty_slots(slots: usize) -> Result<Box<[UnsafeCell<Slot>]>> {
+    let layout = Layout::array::<UnsafeCell<Slot>>(slots)
+        .ok()
+        .filter(|layout| layout.size() > 0)
+        .ok_or(Error::OutOfMemory { requested: slots })?;
+    // Zeroed by the system where the table is large: pages that are never used
+    // then cost nothing.
+    // SAFETY: the size is above zero.
+    let Some(table) = (unsafe { alloc_block(layout) }) else {
+        return Err(Error::OutOfMemory {
+            requested: layout.size(),
+        });
+    };
+    let table = core::ptr::slice_from_raw_parts_mut(table.as_ptr().cast(), slots);
+    // SAFETY: the global allocator just returned this memory for this layout; a
+    // cell is laid out as what is in it, and zeroes are a null address and the
+    // length 0, an empty slot.
+    Ok(unsafe { Box::from_raw(table) })
+}
+
+/// Makes a table of empty slots, which loom has to know one by one.
+#[cfg(loom)]
+fn empty_slots(slots: usize) -> Result<Box<[UnsafeCell<Slot>]>> {
+    const EMPTY: Slot = Slot {
+        address: core::ptr::null_mut(),
+        owned: 0,
+    };
+    Ok((0..slots).map(|_| UnsafeCell::new(EMPTY)).collect())
+}
 
 /// A table of blocks; each slot covers `1 << shift` units of offsets.
-#[derive(Debug)]
 pub(crate) struct Space {
     slots: Box<[UnsafeCell<Slot>]>,
     shift: u32,
@@ -47,22 +75,12 @@ impl Space {
     /// Makes an empty table large enough for the capacity.
     pub(crate) fn new(geometry: &Geometry) -> Result<Self> {
         let slot_bytes = geometry.block_size.next_power_of_two();
-        let full_slots = geometry.capacity.div_ceil(slot_bytes);
-        // The first block is small and large requests have blocks of their own,
-        // each over a quarter of a block: all of them start at a slot.
-        let slots = if geometry.fixed {
-            full_slots.saturating_mul(4).saturating_add(4)
-        } else {
-            full_slots.saturating_add(2)
-        }
-        .min(MAX_SLOTS);
-        let mut table = Vec::new();
-        table
-            .try_reserve_exact(slots)
-            .map_err(|_| Error::OutOfMemory { requested: slots })?;
-        table.resize_with(slots, || UnsafeCell::new(EMPTY));
+        // Every block starts at a slot. All but the first and the last have over
+        // a quarter of an ordinary one.
+        let smallest = (geometry.block_size / 4).max(BLOCK_QUANTUM);
+        let slots = geometry.capacity.div_ceil(smallest).saturating_add(2);
         Ok(Self {
-            slots: table.into_boxed_slice(),
+            slots: empty_slots(slots.min(MAX_SLOTS))?,
             shift: (slot_bytes / UNIT).trailing_zeros(),
         })
     }
@@ -82,7 +100,14 @@ impl Space {
         if count > self.slots.len() - first {
             return Err(full);
         }
-        let next = units_of((first + count).saturating_mul(slot_bytes))?;
+        // In units: their number of bytes may be beyond a 32-bit machine.
+        let slot_units = 1u64 << self.shift;
+        let Some(next) = u32::try_from((first + count) as u64 * slot_units)
+            .ok()
+            .filter(|&next| next < MAX_UNITS)
+        else {
+            return Err(full);
+        };
         let Ok(layout) = Layout::from_size_align(length, UNIT) else {
             return Err(full);
         };
@@ -90,16 +115,16 @@ impl Space {
         let Some(block) = (unsafe { alloc_block(layout) }) else {
             return Err(Error::OutOfMemory { requested: length });
         };
-        for part in 0..count {
-            let slot = Slot {
+        for (part, slot) in self.slots[first..first + count].iter().enumerate() {
+            let value = Slot {
                 // SAFETY: `part < count`, so the sum is inside of the block.
                 address: unsafe { block.as_ptr().add(part * slot_bytes) },
                 owned: if part == 0 { length } else { 0 },
             };
-            self.slots[first + part].with_mut(|place| {
+            slot.with_mut(|place| {
                 // SAFETY: the owner of the frontier is the only one to write
                 // slots, and no offset in this one was handed out yet.
-                unsafe { place.write(slot) };
+                unsafe { place.write(value) };
             });
         }
         let block = Block {
@@ -150,6 +175,15 @@ impl SpaceView<'_> {
     }
 }
 
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Space")
+            .field("slots", &self.slots.len())
+            .field("slot_units", &(1u64 << self.shift))
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Space {
     fn drop(&mut self) {
         for slot in &self.slots {
@@ -165,5 +199,45 @@ impl Drop for Space {
             // and `&mut self` says that nobody uses it any more.
             unsafe { dealloc_block(block, layout) };
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::arena::ArenaOptions;
+
+    #[test]
+    fn a6_offsets_count_units_beyond_what_a_machine_has_bytes() {
+        let options = ArenaOptions {
+            block_size: 68 << 10, // half of a slot is never used
+            capacity: Some(1 << 30),
+            ..ArenaOptions::default()
+        };
+        let space = Space::new(&options.geometry().unwrap()).unwrap();
+        // 32,768 slots of 128 KiB are 4 GiB.
+        let mut frontier = Frontier {
+            next: 32_767 << space.shift,
+        };
+        let starts = [(); 3].map(|()| space.commit(&mut frontier, 4_096).unwrap().start);
+        let slot = 1 << space.shift;
+        assert_eq!(starts[1] - starts[0], slot);
+        assert_eq!(starts[2] - starts[1], slot);
+    }
+
+    #[test]
+    fn a6_a_table_without_slots_left_is_full() {
+        let options = ArenaOptions {
+            capacity: Some(1 << 20),
+            ..ArenaOptions::default()
+        };
+        let space = Space::new(&options.geometry().unwrap()).unwrap();
+        let mut frontier = Frontier::default();
+        let refusal = loop {
+            if let Err(refusal) = space.commit(&mut frontier, 4_096) {
+                break refusal;
+            }
+        };
+        assert!(matches!(refusal, Error::Full { available: 0, .. }));
     }
 }

@@ -13,8 +13,14 @@ pub(crate) const MAX_USER_KEY_LEN: usize = u32::MAX as usize - TAG_LEN;
 /// A value fits 32 bits.
 const MAX_VALUE_LEN: usize = u32::MAX as usize;
 
-/// A record fits 32 bits too: RocksDB checks the parts only, and wraps.
-const MAX_RECORD_LEN: usize = u32::MAX as usize;
+/// A record fits 32 bits too: RocksDB checks the parts only, and wraps. On a
+/// 32-bit machine it also leaves room for the node around it in half of the
+/// addresses, more than which no allocation can have.
+const MAX_RECORD_LEN: usize = if usize::BITS > 32 {
+    u32::MAX as usize
+} else {
+    isize::MAX as usize - (64 << 10)
+};
 
 /// The lengths of a record's parts, checked against all limits.
 #[derive(Debug, Clone, Copy)]
@@ -45,17 +51,17 @@ impl Layout {
             + varint_length(u64::from(value_len_32)) as u64
             + u64::from(value_len_32)
             + protection.len() as u64;
-        let len = usize::try_from(parts).unwrap_or(usize::MAX);
-        if len > MAX_RECORD_LEN {
+        // Compared as 64 bits: a 32-bit `usize` cannot say by how much it is over.
+        if parts > MAX_RECORD_LEN as u64 {
             return Err(Error::EntryTooLarge {
-                length: len,
+                length: usize::try_from(parts).unwrap_or(usize::MAX),
                 limit: MAX_RECORD_LEN,
             });
         }
         Ok(Self {
             internal_key_len,
             value_len: value_len_32,
-            len,
+            len: parts as usize,
         })
     }
 }
@@ -89,5 +95,10 @@ mod tests {
             Ok(MAX_RECORD_LEN)
         );
         assert!(layout(0, longest + 1).is_err());
+        // Parts that a 32-bit machine can just have, and whose sum wraps there.
+        let half = i32::MAX as usize;
+        assert!(layout(half, half).is_err_and(|e| matches!(e, Error::EntryTooLarge { .. })));
+        #[cfg(target_pointer_width = "32")]
+        assert!(MAX_RECORD_LEN < isize::MAX as usize);
     }
 }

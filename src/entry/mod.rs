@@ -13,6 +13,8 @@ mod checksum;
 mod limits;
 mod lookup_key;
 mod record;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 
 pub use checksum::Protection;
 pub(crate) use limits::{Layout, MAX_USER_KEY_LEN};

@@ -136,9 +136,8 @@ pub fn decode(input: &[u8], protection: Protection) -> Result<(EntryRef<'_>, &[u
     Ok((entry, rest))
 }
 
-/// A record inside of an arena, known to be whole, and how long it may be.
-///
-/// `bytes` starts at the record and may reach beyond it.
+/// A record inside of an arena, known to be whole: its lengths are believed
+/// before its checksum is verified.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawRecord {
     start: *const u8,

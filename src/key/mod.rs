@@ -3,6 +3,8 @@
 mod comparator;
 mod kind;
 mod prefix;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 
 pub use comparator::{BytewiseComparator, Comparator, ReverseBytewiseComparator};
 pub use kind::Kind;

@@ -2,7 +2,9 @@
 
 use crossbeam_utils::CachePadded;
 
+use crate::arena::boxed_slice;
 use crate::entry::EntryRef;
+use crate::error::Result;
 use crate::key::{Kind, SequenceNumber};
 use crate::rep::{ReadObserver, Sealed};
 use crate::sync::ledger::FAULT_MEMTABLE_LOST_COUNTERS;
@@ -167,15 +169,20 @@ struct ReadRow {
 }
 
 impl ReadCounters {
-    pub(super) fn new() -> Self {
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub(super) fn new() -> Result<Self> {
         let rows = available_parallelism().next_power_of_two();
-        let row = || ReadRow {
-            gets: AtomicU64::new(0),
-            get_hits: AtomicU64::new(0),
-            seeks: AtomicU64::new(0),
-            steps: AtomicU64::new(0),
+        let row = || {
+            CachePadded::new(ReadRow {
+                gets: AtomicU64::new(0),
+                get_hits: AtomicU64::new(0),
+                seeks: AtomicU64::new(0),
+                steps: AtomicU64::new(0),
+            })
         };
-        Self((0..rows).map(|_| CachePadded::new(row())).collect())
+        Ok(Self(boxed_slice(rows, row)?))
     }
 
     fn row(&self) -> &ReadRow {

@@ -4,6 +4,8 @@
 //! the writers inside. All changes are read-modify-writes of that word, so a
 //! writer is either counted before the seal, and waited for, or refused after.
 
+use crossbeam_utils::CachePadded;
+
 use crate::error::{Error, Result};
 use crate::sync::ledger::{FAULT_MEMTABLE_IGNORE_SEAL, FAULT_MEMTABLE_NO_DRAIN};
 use crate::sync::{AtomicU64, Backoff, fault, ord, with_entered};
@@ -35,17 +37,33 @@ impl Side {
     }
 }
 
+/// On a cache line of its own: every batch writes it twice, and around it is what
+/// every search reads.
 #[derive(Debug)]
-pub(super) struct Door(AtomicU64);
+pub(super) struct Door(CachePadded<AtomicU64>);
 
 impl Door {
     pub(super) fn new() -> Self {
-        Self(AtomicU64::new(0))
+        Self(CachePadded::new(AtomicU64::new(0)))
     }
 
     /// Lets the calling thread in, or says why not. Lock-free.
     #[inline]
     pub(super) fn enter(&self, side: Side, table: u64) -> Result<()> {
+        with_entered(|tables| {
+            // What can fail comes first: once counted in, a writer must get out again.
+            tables
+                .try_reserve(1)
+                .map_err(|_| Error::OutOfMemory { requested: 8 })?;
+            self.count_in(side)?;
+            tables.push(table);
+            Ok(())
+        })
+    }
+
+    /// Counts a writer in, or says why not.
+    #[inline]
+    fn count_in(&self, side: Side) -> Result<()> {
         let mut word = self.0.load(ord!(DOOR_LOAD, Relaxed));
         loop {
             if word & CLOSED != 0 && !fault(&FAULT_MEMTABLE_IGNORE_SEAL) {
@@ -60,12 +78,10 @@ impl Door {
                 ord!(DOOR_ENTER, Acquire),
                 ord!(DOOR_ENTER_FAILED, Relaxed),
             ) {
-                Ok(_) => break,
+                Ok(_) => return Ok(()),
                 Err(actual) => word = actual,
             }
         }
-        with_entered(|tables| tables.push(table));
-        Ok(())
     }
 
     /// Lets the calling thread out.

@@ -1,7 +1,7 @@
 //! The answer to a point lookup.
 
 use crate::entry::EntryRef;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::{Comparator, Kind, SequenceNumber};
 use crate::rep::{Cursor, Representation};
 
@@ -116,12 +116,13 @@ impl<'a> Lookup<'a> {
         user_key: &[u8],
         newest: EntryRef<'a>,
     ) -> Result<Lookup<'a>> {
-        let mut operands = vec![newest.value];
+        let mut operands = Vec::new();
+        push(&mut operands, newest.value)?;
         let base = loop {
             cursor.next();
             match entry_of(&cursor, user_key)? {
                 None => break MergeBase::Missing,
-                Some(entry) if entry.kind == Kind::MERGE => operands.push(entry.value),
+                Some(entry) if entry.kind == Kind::MERGE => push(&mut operands, entry.value)?,
                 Some(entry) if entry.kind.is_tombstone() => {
                     break MergeBase::Deleted {
                         sequence: entry.sequence,
@@ -142,4 +143,13 @@ impl<'a> Lookup<'a> {
             base,
         })
     }
+}
+
+/// Appends an operand, or says that there is no memory for it.
+fn push<'a>(operands: &mut Vec<&'a [u8]>, operand: &'a [u8]) -> Result<()> {
+    operands.try_reserve(1).map_err(|_| Error::OutOfMemory {
+        requested: (operands.len() + 1) * size_of::<&[u8]>(),
+    })?;
+    operands.push(operand);
+    Ok(())
 }

@@ -33,6 +33,8 @@ mod lookup;
 mod options;
 #[cfg(feature = "bytes")]
 mod pinned;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod visible;
 mod writer;
 
@@ -129,7 +131,8 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Sealed`]; [`Error::Busy`] while an exclusive writer is inside.
+    /// [`Error::Sealed`]; [`Error::Busy`] while an exclusive writer is inside;
+    /// [`Error::OutOfMemory`].
     pub fn writer(&self) -> Result<Writer<'_, C>> {
         Writer::concurrent(self)
     }
@@ -139,7 +142,8 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Sealed`]; [`Error::Busy`] while any writer is inside.
+    /// [`Error::Sealed`]; [`Error::Busy`] while any writer is inside;
+    /// [`Error::OutOfMemory`].
     pub fn exclusive_writer(&self) -> Result<Writer<'_, C>> {
         Writer::exclusive(self)
     }
@@ -149,7 +153,8 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::SequenceTooLarge`]; [`Error::Corruption`] when a checksum differs.
+    /// [`Error::SequenceTooLarge`]; [`Error::Corruption`] when a checksum differs;
+    /// [`Error::OutOfMemory`] when there is none for the list of operands.
     #[inline]
     pub fn get(&self, user_key: &[u8], snapshot: SequenceNumber) -> Result<Lookup<'_>> {
         let cursor = self.newest(user_key, snapshot)?;
@@ -240,7 +245,8 @@ impl<C: Comparator> MemTable<C> {
 
     /// Makes the table immutable (SPEC W7): closes the door, waits for the
     /// writers inside, and tells the budget that the memory will be released.
-    /// Sealing a sealed table does nothing.
+    /// Sealing a sealed table does nothing. A writer that is never dropped, as by
+    /// [`core::mem::forget`], is waited for without end.
     ///
     /// # Errors
     ///
@@ -312,6 +318,36 @@ impl<C: Comparator> MemTable<C> {
         self.reads.as_ref().map(|reads| reads as &dyn ReadObserver)
     }
 }
+
+// Shared between threads, kept by owned cursors and sent to flush jobs.
+const _: fn() = || {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn sent<T: Send + 'static>() {}
+    shared::<MemTable>();
+    shared::<Arc<MemTable<crate::key::ReverseBytewiseComparator>>>();
+    shared::<MemTableBuilder>();
+    shared::<Stats>();
+    shared::<Lookup<'static>>();
+    sent::<Cursor<Arc<MemTable>>>();
+    sent::<VisibleIter<Arc<MemTable>>>();
+    shared::<ConcurrentArena>();
+    shared::<crate::arena::BlockArena>();
+    shared::<crate::skiplist::Hint>();
+};
+
+// What every batch writes shares no cache line with what every search reads.
+#[cfg(not(any(loom, shuttle)))]
+const _: () = {
+    const LINE: usize = 64;
+    assert!(align_of::<Door>() >= LINE && size_of::<Door>() >= LINE);
+    assert!(align_of::<Counters>() >= LINE && size_of::<Counters>() >= LINE);
+    let rep = core::mem::offset_of!(MemTable, rep);
+    let rep_end = rep + size_of::<SkipListRep<BytewiseComparator>>();
+    let door = core::mem::offset_of!(MemTable, door);
+    assert!(rep_end <= door || door + size_of::<Door>() <= rep);
+    // Cursors are copied about: a handle and a position.
+    assert!(size_of::<Cursor<&MemTable>>() <= size_of::<usize>() + 8);
+};
 
 impl<C> Sealed for &MemTable<C> {}
 

@@ -132,7 +132,7 @@ impl<C: Comparator> MemTableBuilder<C> {
         let arena = Arc::new(ConcurrentArena::new(self.arena)?);
         Ok(MemTable {
             rep: SkipList::new(arena, self.comparator, self.list)?,
-            reads: self.track_reads.then(ReadCounters::new),
+            reads: self.track_reads.then(ReadCounters::new).transpose()?,
             id: unique_id(),
             earliest_sequence: self.earliest_sequence,
             door: Door::new(),

@@ -7,12 +7,65 @@ use smallvec::SmallVec;
 
 use super::lookup::Lookup;
 use crate::entry::EntryRef;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
 use crate::rep::{Cursor, Handle, Representation};
 
 /// A key that is kept while the cursor moves.
 type KeyBuffer = SmallVec<[u8; 64]>;
+
+/// Keeps a key, if there is memory for it.
+fn keep(user_key: &[u8]) -> Result<KeyBuffer> {
+    let mut kept = KeyBuffer::new();
+    kept.try_reserve(user_key.len())
+        .map_err(|_| Error::OutOfMemory {
+            requested: user_key.len(),
+        })?;
+    kept.extend_from_slice(user_key);
+    Ok(kept)
+}
+
+fn keep_bound(bound: Bound<&[u8]>) -> Result<Bound<KeyBuffer>> {
+    Ok(match bound {
+        Bound::Unbounded => Bound::Unbounded,
+        Bound::Included(key) => Bound::Included(keep(key)?),
+        Bound::Excluded(key) => Bound::Excluded(keep(key)?),
+    })
+}
+
+/// Notices that a search goes round in circles, as a comparator that contradicts
+/// itself can make it (SPEC X1). Brent's algorithm: the place is compared to an
+/// earlier one, which is moved up after 1, 2, 4, ... rounds.
+struct Rounds {
+    earlier: *const u8,
+    until_moved: usize,
+    distance: usize,
+}
+
+impl Rounds {
+    const fn new() -> Self {
+        Self {
+            earlier: core::ptr::null(),
+            until_moved: 1,
+            distance: 1,
+        }
+    }
+
+    /// True when the entry whose key this is has been met before. Entries are
+    /// told apart by where their keys are.
+    fn repeat(&mut self, user_key: &[u8]) -> bool {
+        if self.earlier == user_key.as_ptr() {
+            return true;
+        }
+        self.until_moved -= 1;
+        if self.until_moved == 0 {
+            self.earlier = user_key.as_ptr();
+            self.distance = self.distance.saturating_mul(2);
+            self.until_moved = self.distance;
+        }
+        false
+    }
+}
 
 /// How many entries of one key are stepped over before a seek takes their place.
 const STEPS_BEFORE_SEEK: usize = 8;
@@ -44,6 +97,8 @@ pub struct VisibleIter<H: Handle> {
     snapshot: SequenceNumber,
     lower: Bound<KeyBuffer>,
     upper: Bound<KeyBuffer>,
+    /// There was no memory for the bounds: the iterator cannot go anywhere.
+    refused: Option<Error>,
 }
 
 impl<H: Handle> VisibleIter<H> {
@@ -53,12 +108,22 @@ impl<H: Handle> VisibleIter<H> {
         lower: Bound<&[u8]>,
         upper: Bound<&[u8]>,
     ) -> Self {
+        let bounds = keep_bound(lower).and_then(|lower| Ok((lower, keep_bound(upper)?)));
+        let (lower, upper, refused) = match bounds {
+            Ok((lower, upper)) => (lower, upper, None),
+            Err(refusal) => (Bound::Unbounded, Bound::Unbounded, Some(refusal)),
+        };
         Self {
             cursor: Cursor::new(handle),
             snapshot: snapshot.min(MAX_SEQUENCE_NUMBER),
-            lower: lower.map(KeyBuffer::from_slice),
-            upper: upper.map(KeyBuffer::from_slice),
+            lower,
+            upper,
+            refused,
         }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.refused.clone().map_or(Ok(()), Err)
     }
 
     /// True when the iterator is at a key.
@@ -77,7 +142,7 @@ impl<H: Handle> VisibleIter<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corruption`](crate::Error::Corruption) when its checksum differs.
+    /// [`Error::Corruption`] when its checksum differs.
     pub fn entry(&self) -> Result<Option<EntryRef<'_>>> {
         self.cursor.entry()
     }
@@ -87,7 +152,7 @@ impl<H: Handle> VisibleIter<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corruption`](crate::Error::Corruption) when a checksum differs.
+    /// [`Error::Corruption`] when a checksum differs.
     pub fn lookup(&self) -> Result<Lookup<'_>> {
         let Some((user_key, sequence)) = self.cursor.key() else {
             return Ok(Lookup::NotFound);
@@ -101,9 +166,11 @@ impl<H: Handle> VisibleIter<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corruption`](crate::Error::Corruption) when a checksum on the way differs; the iterator is
-    /// at no entry then.
+    /// [`Error::Corruption`] when a checksum on the way differs, and
+    /// [`Error::OutOfMemory`] when a long key cannot be kept; the iterator is at
+    /// no entry then.
     pub fn seek_to_first(&mut self) -> Result<()> {
+        self.check()?;
         match &self.lower {
             Bound::Unbounded => self.cursor.seek_to_first(),
             Bound::Included(key) => self.cursor.seek(key, MAX_SEQUENCE_NUMBER),
@@ -121,6 +188,7 @@ impl<H: Handle> VisibleIter<H> {
     ///
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn seek_to_last(&mut self) -> Result<()> {
+        self.check()?;
         match &self.upper {
             Bound::Unbounded => self.cursor.seek_to_last(),
             Bound::Included(key) => self.cursor.seek_for_prev(key, 0),
@@ -135,6 +203,7 @@ impl<H: Handle> VisibleIter<H> {
     ///
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn seek(&mut self, user_key: &[u8]) -> Result<()> {
+        self.check()?;
         if self.is_below(user_key) {
             return self.seek_to_first();
         }
@@ -148,6 +217,7 @@ impl<H: Handle> VisibleIter<H> {
     ///
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn seek_for_prev(&mut self, user_key: &[u8]) -> Result<()> {
+        self.check()?;
         if self.is_above(user_key) {
             return self.seek_to_last();
         }
@@ -162,11 +232,7 @@ impl<H: Handle> VisibleIter<H> {
     /// As for [`seek_to_first`](Self::seek_to_first).
     #[expect(clippy::should_implement_trait, reason = "a cursor, not an Iterator")]
     pub fn next(&mut self) -> Result<()> {
-        let Some((user_key, _)) = self.cursor.key() else {
-            return Ok(());
-        };
-        let user_key = KeyBuffer::from_slice(user_key);
-        Self::step_over(&mut self.cursor, &user_key);
+        self.leave_forward().or_else(|e| self.give_up(e))?;
         self.settle_forward()
     }
 
@@ -176,7 +242,7 @@ impl<H: Handle> VisibleIter<H> {
     ///
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn prev(&mut self) -> Result<()> {
-        self.step_before();
+        self.leave_backward().or_else(|e| self.give_up(e))?;
         self.settle_backward()
     }
 
@@ -202,49 +268,66 @@ impl<H: Handle> VisibleIter<H> {
         }
     }
 
-    /// Moves before every entry of the key at the cursor.
-    fn step_before(&mut self) {
+    /// Moves past every entry of the key at the cursor.
+    fn leave_forward(&mut self) -> Result<()> {
         if let Some((user_key, _)) = self.cursor.key() {
-            let user_key = KeyBuffer::from_slice(user_key);
+            let user_key = keep(user_key)?;
+            Self::step_over(&mut self.cursor, &user_key);
+        }
+        Ok(())
+    }
+
+    /// Moves before every entry of the key at the cursor.
+    fn leave_backward(&mut self) -> Result<()> {
+        if let Some((user_key, _)) = self.cursor.key() {
+            let user_key = keep(user_key)?;
             self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
         }
+        Ok(())
+    }
+
+    /// Goes to no entry, because of an error.
+    fn give_up(&mut self, error: Error) -> Result<()> {
+        self.cursor.clear();
+        Err(error)
     }
 
     /// From the first entry of some key on, finds a visible one.
     fn settle_forward(&mut self) -> Result<()> {
-        loop {
-            let Some((user_key, sequence)) = self.cursor.key() else {
-                return Ok(());
-            };
-            if self.is_above(user_key) {
-                self.cursor.clear();
-                return Ok(());
-            }
-            if sequence > self.snapshot {
-                let user_key = KeyBuffer::from_slice(user_key);
-                // At the newest visible version, or at the next key.
-                self.cursor.seek(&user_key, self.snapshot);
-                continue;
-            }
-            let user_key = KeyBuffer::from_slice(user_key);
-            if !self.at_tombstone()? {
-                return Ok(());
-            }
-            Self::step_over(&mut self.cursor, &user_key);
-        }
+        self.find_forward().or_else(|e| self.give_up(e))
     }
 
     /// From some entry of a key on, finds a visible one, going backward.
     fn settle_backward(&mut self) -> Result<()> {
-        loop {
-            let Some((user_key, _)) = self.cursor.key() else {
-                return Ok(());
-            };
-            if self.is_below(user_key) {
+        self.find_backward().or_else(|e| self.give_up(e))
+    }
+
+    fn find_forward(&mut self) -> Result<()> {
+        let mut rounds = Rounds::new();
+        while let Some((user_key, sequence)) = self.cursor.key() {
+            if self.is_above(user_key) || rounds.repeat(user_key) {
                 self.cursor.clear();
-                return Ok(());
+            } else if sequence > self.snapshot {
+                let user_key = keep(user_key)?;
+                // At the newest visible version, or at the next key.
+                self.cursor.seek(&user_key, self.snapshot);
+            } else if self.at_tombstone()? {
+                self.leave_forward()?;
+            } else {
+                break;
             }
-            let user_key = KeyBuffer::from_slice(user_key);
+        }
+        Ok(())
+    }
+
+    fn find_backward(&mut self) -> Result<()> {
+        let mut rounds = Rounds::new();
+        while let Some((user_key, _)) = self.cursor.key() {
+            if self.is_below(user_key) || rounds.repeat(user_key) {
+                self.cursor.clear();
+                break;
+            }
+            let user_key = keep(user_key)?;
             self.cursor.seek(&user_key, self.snapshot);
             let comparator = self.cursor.handle().rep().comparator();
             let visible = self
@@ -252,22 +335,17 @@ impl<H: Handle> VisibleIter<H> {
                 .key()
                 .is_some_and(|(found, _)| comparator.compare(found, &user_key).is_eq());
             if visible && !self.at_tombstone()? {
-                return Ok(());
+                break;
             }
             self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
         }
+        Ok(())
     }
 
-    /// True when the cursor is at a tombstone; invalid after an error.
-    fn at_tombstone(&mut self) -> Result<bool> {
-        let tombstone = self
-            .cursor
-            .entry()
-            .map(|entry| entry.is_some_and(|entry| entry.kind.is_tombstone()));
-        if tombstone.is_err() {
-            self.cursor.clear();
-        }
-        tombstone
+    /// True when the cursor is at a tombstone.
+    fn at_tombstone(&self) -> Result<bool> {
+        let entry = self.cursor.entry()?;
+        Ok(entry.is_some_and(|entry| entry.kind.is_tombstone()))
     }
 
     /// True when `user_key` lies before the lower bound.

@@ -16,7 +16,27 @@ use crate::skiplist::{Hint, InsertContext, Sharing};
 ///
 /// Made by [`MemTable::writer`] or [`MemTable::exclusive_writer`]. Entries are
 /// in the table as soon as they are added; the table's counters change when the
-/// writer is dropped. A writer stays on its thread.
+/// writer is dropped. A writer stays on its thread:
+///
+/// ```compile_fail,E0277
+/// let table = verimem::MemTable::builder().build()?;
+/// let writer = table.writer()?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || drop(writer));
+/// });
+/// # Ok::<(), verimem::Error>(())
+/// ```
+///
+/// while its table goes anywhere:
+///
+/// ```
+/// let table = verimem::MemTable::builder().build()?;
+/// let writer = &table;
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || drop(writer.writer()));
+/// });
+/// # Ok::<(), verimem::Error>(())
+/// ```
 ///
 /// ```
 /// use verimem::{Kind, MemTable};

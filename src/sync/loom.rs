@@ -94,6 +94,6 @@ pub(crate) fn random_u64() -> u64 {
 
 pub(super) fn seed_random(_seed: u64) {}
 
-pub(crate) fn with_entered<R>(f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
+pub(crate) fn with_entered<R>(f: impl Fn(&mut Vec<u64>) -> R) -> R {
     ENTERED.with(|entered| f(&mut entered.borrow_mut()))
 }

@@ -41,6 +41,8 @@ pub(crate) use backend::Towers;
 
 mod random;
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) use backend::at_thread_end;
 pub(crate) use backend::{
     Arc, AtomicU32, AtomicU64, AtomicUsize, Backoff, Shadow, UnsafeCell, available_parallelism,
     random_u64, shard_index, switch_shard, with_entered,

@@ -10,6 +10,7 @@ pub(crate) use std::sync::Arc;
 
 /// Plain: shuttle does not look for data races.
 #[derive(Debug, Default)]
+#[repr(transparent)]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
 impl<T> UnsafeCell<T> {
@@ -96,7 +97,7 @@ pub(crate) fn random_u64() -> u64 {
 
 pub(super) fn seed_random(_seed: u64) {}
 
-pub(crate) fn with_entered<R>(f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
+pub(crate) fn with_entered<R>(f: impl Fn(&mut Vec<u64>) -> R) -> R {
     ENTERED.with(|entered| f(&mut entered.borrow_mut()))
 }
 

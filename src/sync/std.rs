@@ -3,9 +3,10 @@
 use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
 use std::alloc::Layout;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
-pub(crate) use crossbeam_utils::Backoff;
 pub(crate) use std::sync::{Arc, Mutex as RawMutex, MutexGuard as RawMutexGuard};
 
 use super::random::Xorshift;
@@ -52,6 +53,25 @@ impl Shadow {
     pub(crate) fn read(&self) {}
 }
 
+/// Waits a little longer each time: spins, yields, and in the end sleeps, since
+/// whoever is waited for may be blocked, or have a lower priority.
+#[derive(Debug)]
+pub(crate) struct Backoff(crossbeam_utils::Backoff);
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self(crossbeam_utils::Backoff::new())
+    }
+
+    pub(crate) fn snooze(&self) {
+        if self.0.is_completed() {
+            std::thread::sleep(Duration::from_micros(100));
+        } else {
+            self.0.snooze();
+        }
+    }
+}
+
 /// Allocates a zeroed block, unless the allocator has none.
 ///
 /// # Safety
@@ -75,10 +95,10 @@ pub(crate) unsafe fn dealloc_block(block: NonNull<u8>, layout: Layout) {
 }
 
 /// How many threads the machine runs at a time; 1 when it does not say. Asked
-/// once: the answer takes system calls.
+/// once: on Linux the answer comes out of several files.
 pub(crate) fn available_parallelism() -> usize {
-    static CORES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, core::num::NonZero::get))
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, core::num::NonZero::get))
 }
 
 thread_local! {
@@ -121,7 +141,28 @@ pub(super) fn seed_random(seed: u64) {
     RANDOM.set(Xorshift::new(seed));
 }
 
-/// Runs `f` on the list of tables whose door this thread is inside of.
-pub(crate) fn with_entered<R>(f: impl FnOnce(&mut Vec<u64>) -> R) -> R {
-    ENTERED.with_borrow_mut(f)
+/// Runs `f` on the list of tables whose door this thread is inside of. A thread
+/// that is ending, and has destroyed the list already, has an empty one each time.
+pub(crate) fn with_entered<R>(f: impl Fn(&mut Vec<u64>) -> R) -> R {
+    ENTERED
+        .try_with(|entered| f(&mut entered.borrow_mut()))
+        .unwrap_or_else(|_| f(&mut Vec::new()))
+}
+
+/// Runs `f` when this thread ends, after the thread-locals that it uses for the
+/// first time later than now were destroyed.
+#[cfg(test)]
+pub(crate) fn at_thread_end(f: impl FnOnce() + 'static) {
+    struct Last(Option<Box<dyn FnOnce()>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            if let Some(f) = self.0.take() {
+                f();
+            }
+        }
+    }
+    thread_local! {
+        static LAST: RefCell<Last> = const { RefCell::new(Last(None)) };
+    }
+    LAST.with_borrow_mut(|last| last.0 = Some(Box::new(f)));
 }

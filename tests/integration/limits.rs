@@ -1,5 +1,6 @@
 //! Limits and nonsense.
 
+use verimem::skiplist::HeightSource;
 use verimem::{
     Error, Hint, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, Protection, Stats, encoded_len,
 };
@@ -179,6 +180,8 @@ fn a6_a_full_table_refuses_and_stays_as_it_is() -> Result<(), Error> {
     let table = MemTable::builder()
         .capacity(Some(64 << 10))
         .arena_shards(1)
+        // Equal towers: where a tall node is refused, a short one might still fit.
+        .heights(HeightSource::Scripted(|_| 1))
         .build()?;
     let mut added = 0;
     let full = loop {

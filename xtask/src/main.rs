@@ -13,6 +13,7 @@ mod table;
 mod test_task;
 mod tidy;
 mod workspace;
+mod zero_cost;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ enum Task {
     },
     /// Enforce the house rules on the source tree
     Tidy,
+    /// Show that the production backend of the `sync` module costs nothing
+    ZeroCost,
     /// Everything that has to pass before a change lands
     Ci {
         /// Stop at the first step that fails
@@ -118,6 +121,7 @@ fn run(task: Task) -> Result<(), String> {
         Task::Orderings(args) => orderings::run(&workspace, &args),
         Task::Fuzz { seconds, target } => fuzz::run(&workspace, seconds, target.as_deref()),
         Task::Tidy => tidy::run(&workspace),
+        Task::ZeroCost => zero_cost::run(&workspace),
         Task::Ci {
             fail_fast,
             only,

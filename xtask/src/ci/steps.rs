@@ -131,6 +131,11 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
     let mut test = Step::new("test", vec![xtask("test")]);
     test.needs_tests = true;
     steps.push(test);
+    steps.push(Step::new(
+        "test-block-table",
+        vec![block_table_tests(workspace)],
+    ));
+    steps.push(Step::new("zero-cost", vec![xtask("zero-cost")]));
     steps.extend([
         Step::new("loom", vec![xtask("loom")]),
         Step::new("orderings", vec![xtask("orderings --faults")]),
@@ -170,6 +175,14 @@ fn checker_clippy(workspace: &Workspace, checker: &str) -> Command {
         "CARGO_TARGET_DIR",
         workspace.target_dir(&format!("clippy-{checker}")),
     );
+    command
+}
+
+/// The arena of machines without a reserved address range, on this one.
+fn block_table_tests(workspace: &Workspace) -> Command {
+    let mut command = cargo(workspace, "test -p verimem --all-features");
+    process::add_rustflags(&mut command, "--cfg verimem_block_table");
+    command.env("CARGO_TARGET_DIR", workspace.target_dir("block-table"));
     command
 }
 

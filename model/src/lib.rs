@@ -1,1 +1,29 @@
-//! The reference memtable.
+//! The reference memtable, and the operations that drive it.
+//!
+//! Everything here is plain, single-threaded and slow on purpose: a
+//! [`ModelMemTable`] is a `BTreeMap` of entries, its cursors are positions in
+//! that map, and every answer is computed from the definition. It knows nothing
+//! of the crate it models, so an error there cannot hide here.
+//!
+//! - [`ModelMemTable`], [`InternalCursor`], [`VisibleCursor`]: the model;
+//! - [`Op`] and its parts: what a test or a fuzzer does to a table, decoded from
+//!   bytes by `arbitrary`, so that proptest and fuzzing share one generator;
+//! - [`Histogram`]: what was done, and how it came out.
+
+mod answer;
+mod cursor;
+mod histogram;
+mod key;
+mod op;
+mod order;
+mod table;
+
+pub use answer::{Answer, Base, Counters, Entry, Escaped, Refusal, kind};
+pub use cursor::{InternalCursor, VisibleCursor};
+pub use histogram::Histogram;
+pub use key::{Key, Value};
+pub use op::{
+    Add, Aside, Batch, Cursor, KeyChoice, Motion, Op, Reserve, SequenceChoice, SnapshotChoice,
+};
+pub use order::{Order, Place};
+pub use table::{MAX_SEQUENCE, ModelMemTable, View};

@@ -49,9 +49,13 @@ impl<'a> Ticket<'a> {
 }
 
 impl Allocate for Ticket<'_> {
+    /// From the ticket, and from the arena where more is needed than was reserved.
     #[inline]
     fn allocate(&mut self, bytes: usize) -> Result<Allocation> {
-        Ticket::allocate(self, bytes)
+        match Ticket::allocate(self, bytes) {
+            Err(Error::Full { .. }) => self.arena.allocate(bytes),
+            allocated => allocated,
+        }
     }
 
     fn abandon(&mut self, bytes: usize) {

@@ -85,9 +85,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
 
     /// Sets memory aside for the entries to come, so that adding them cannot
     /// fail half-way for want of it (SPEC A6). Sum up
-    /// [`MemTable::max_entry_size`]. Replaces an earlier reservation. From here on
-    /// this writer adds from what it reserved only: what does not fit there is
-    /// refused with [`Error::Full`], whatever the table still has.
+    /// [`MemTable::max_entry_size`]. Replaces an earlier reservation; what exceeds
+    /// it is allocated as if nothing had been reserved.
     ///
     /// # Errors
     ///

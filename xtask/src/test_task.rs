@@ -10,6 +10,16 @@ pub fn run(workspace: &Workspace, quick: bool) -> Result<(), String> {
     if !quick {
         tests.push(vec!["test", "--workspace", "--features", "bytes"]);
     }
+    // The examples in the documentation; `tests/doc/Cargo.toml` says why apart.
+    tests.push(vec![
+        "test",
+        "--doc",
+        "--all-features",
+        "--manifest-path",
+        "tests/doc/Cargo.toml",
+        "--target-dir",
+        "target/doc-tests",
+    ]);
     for arguments in tests {
         process::run(process::cargo(workspace).args(arguments))?;
     }

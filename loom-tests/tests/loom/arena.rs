@@ -166,7 +166,11 @@ fn ticket_gives_back() {
         let theirs = other.join().expect("no panic");
         assert_disjoint(&[setup, mine, theirs]);
         assert_exact(&arena, &[setup, mine, theirs]);
-        assert_eq!(arena.usage().wasted, UNIT, "nothing is lost");
+        assert_eq!(
+            arena.usage().wasted,
+            UNIT,
+            "only the unit that is never handed out"
+        );
         outcomes.note(if mine.0 == theirs.1 { "reused" } else { "kept" });
         // What went back is handed out again, to one owner.
         let later = take(&arena, 16);
@@ -201,5 +205,52 @@ fn usage_while_allocating() {
         let more = take(&arena, 16);
         reader.join().expect("no panic");
         assert_exact(&arena, &[mine, more]);
+    });
+}
+
+/// Invariants 1, 2 and 6: two threads want the last space of a fixed capacity;
+/// who is refused took nothing, and what the other got stays where it is.
+#[test]
+fn last_space_of_a_fixed_capacity() {
+    let model = Model {
+        name: "arena::last_space_of_a_fixed_capacity",
+        bound: Bound::Unbounded,
+        quick: Bound::Preemptions(2),
+        at_least: 3,
+        outcomes: &["main", "other"],
+    };
+    check(model, |outcomes| {
+        let options = ArenaOptions {
+            block_size: 64,
+            capacity: Some(64),
+            ..ArenaOptions::default()
+        };
+        let arena = Arc::new(ConcurrentArena::new(options).expect("an arena"));
+        let claim = |arena: &ConcurrentArena, byte: u8| {
+            let piece = arena.allocate(40).ok()?;
+            // SAFETY: the allocation has 40 bytes, and this thread owns them.
+            unsafe { piece.ptr.write_bytes(byte, 40) };
+            Some(piece)
+        };
+        let other = thread::spawn({
+            let arena = Arc::clone(&arena);
+            move || claim(&arena, 2).map(|piece| (piece.offset, piece.offset + 5))
+        });
+        let mine = claim(&arena, 1);
+        let theirs = other.join().expect("no panic");
+        outcomes.note(match (&mine, theirs) {
+            (Some(_), None) => "main",
+            (None, Some(_)) => "other",
+            both => panic!("invariant 6: exactly one fits: {both:?}"),
+        });
+        if let Some(piece) = mine {
+            // SAFETY: the allocation has 40 bytes, written above.
+            let first = unsafe { piece.ptr.read() };
+            assert_eq!(first, 1, "invariants 1 and 2");
+            assert_exact(&arena, &[(piece.offset, piece.offset + 5)]);
+        }
+        if let Some(range) = theirs {
+            assert_exact(&arena, &[range]);
+        }
     });
 }

@@ -204,3 +204,41 @@ fn counters_of_two_writers() {
         outcomes.note("done");
     });
 }
+
+/// M4: of two equal entries one is stored and counted, the other is neither.
+#[test]
+fn duplicate_race() {
+    let model = model("memtable::duplicate_race", 4, &["main", "other"]);
+    check(model, |outcomes| {
+        let table = warm_table();
+        let other = spawn(&table, |table| put(table, 3, b"b1"));
+        let mine = put(&table, 3, b"b1");
+        let theirs = other.join().expect("no panic");
+        outcomes.note(match (mine, theirs) {
+            (Ok(()), Err(Error::Duplicate)) => "main",
+            (Err(Error::Duplicate), Ok(())) => "other",
+            both => panic!("exactly one wins: {both:?}"),
+        });
+        let stats = table.stats();
+        assert_eq!((stats.entries, stats.data_size), (3, 3 * (2 + 2 + 8)));
+    });
+}
+
+/// SPEC A6: what a writer reserved is there for it, whatever others take.
+#[test]
+fn reserved_memory_against_add() {
+    let model = model("memtable::reserved_memory_against_add", 3, &["done"]);
+    check(model, |outcomes| {
+        let table = warm_table();
+        let size = table.max_entry_size(2, 2).expect("within the limits");
+        let other = spawn(&table, |table| put(table, 3, b"c1"));
+        let mut writer = table.writer().expect("an open table");
+        writer.reserve(size).expect("there is room");
+        writer.add(3, Kind::VALUE, b"b2", b"b2").expect("reserved");
+        drop(writer);
+        other.join().expect("no panic").expect("there is room");
+        assert_eq!(table.stats().entries, 4);
+        assert!(table.contains(b"b2", 3) && table.contains(b"c1", 3));
+        outcomes.note("done");
+    });
+}

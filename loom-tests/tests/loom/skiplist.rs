@@ -137,6 +137,28 @@ fn two_tall_writers_both_levels() {
     });
 }
 
+/// As above with three writers, one of them tall.
+#[test]
+fn three_writers_one_gap() {
+    let model = model(
+        "skiplist::three_writers_one_gap",
+        Bound::Preemptions(2),
+        100,
+        &["done"],
+    );
+    check(model, |outcomes| {
+        let list = list();
+        let tall = spawn_insert(&list, b"b2");
+        let last = spawn_insert(&list, b"c1");
+        insert(&list, b"a1").expect("no duplicate");
+        tall.join().expect("no panic").expect("no duplicate");
+        last.join().expect("no panic").expect("no duplicate");
+        assert_eq!(scan(&list), "abc");
+        assert_eq!([seek(&list, b"b"), seek(&list, b"c")], ["b", "c"]);
+        outcomes.note("done");
+    });
+}
+
 /// S2, S7: of two inserts of one key and sequence number, exactly one wins.
 #[test]
 fn duplicate_race() {

@@ -1,1 +1,33 @@
-//! The differential driver.
+//! The differential driver: one operation sequence on a table and on the
+//! reference model, every answer and every cursor compared.
+//!
+//! - [`run`] is what proptest, the fuzzer and the `volume` program call;
+//! - [`Subject`] is the table behind a trait, [`Real`] the table itself,
+//!   [`Faulty`] one with a planted bug;
+//! - [`hostile`] holds what the fuzz targets do, so that tests can replay their
+//!   corpora;
+//! - [`seeds`] makes the corpora.
+#![cfg(not(any(loom, shuttle)))]
+
+mod config;
+mod decode;
+mod divergence;
+mod faulty;
+pub mod hostile;
+mod real;
+mod reduce;
+mod run;
+pub mod seeds;
+mod slots;
+mod subject;
+mod writes;
+
+pub use config::{Coarse, Compare, Config, Plain};
+pub use decode::{decode, ops_from_bytes};
+pub use divergence::Divergence;
+pub(crate) use divergence::same;
+pub use faulty::{Fault, Faulty};
+pub use real::Real;
+pub use reduce::reduce;
+pub use run::{run, run_on, run_with_fault};
+pub use subject::{BatchWriter, Subject, TableCursor};

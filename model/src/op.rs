@@ -1,0 +1,353 @@
+//! What a test does to a table.
+
+use std::ops::Bound;
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use crate::answer::kind;
+use crate::key::{Key, Value};
+use crate::table::MAX_SEQUENCE;
+
+/// One operation. Choices are resolved against the state of the run, so that
+/// any sequence of operations means something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// A batch of one.
+    Add(Add),
+    /// Several adds by one writer.
+    Batch(Batch),
+    /// A batch of one, with one of a few hints.
+    AddWithHint {
+        /// Which hint.
+        hint: u8,
+        /// What to add.
+        add: Add,
+    },
+    /// An entry that is there already, with a kind and value of its own.
+    AddAgain {
+        /// Which entry.
+        which: u16,
+        /// The kind.
+        kind: u8,
+        /// The value.
+        value: Value,
+    },
+    /// An add with a hint that belongs to another table.
+    AddWithForeignHint(Add),
+    /// `get`.
+    Get(KeyChoice, SnapshotChoice),
+    /// `get_entry`.
+    GetEntry(KeyChoice, SnapshotChoice),
+    /// `contains`.
+    Contains(KeyChoice, SnapshotChoice),
+    /// Puts a new cursor in a slot.
+    Open {
+        /// Which slot.
+        slot: u8,
+        /// What cursor.
+        cursor: Cursor,
+    },
+    /// Moves the cursor in a slot.
+    Move {
+        /// Which slot.
+        slot: u8,
+        /// Where to.
+        motion: Motion,
+    },
+    /// Moves the cursor in a slot several times, from an end if it is nowhere.
+    Walk {
+        /// Which slot.
+        slot: u8,
+        /// True for `next`.
+        forward: bool,
+        /// How often.
+        steps: u8,
+    },
+    /// Reads the counters.
+    Stats,
+    /// Seals the table.
+    Seal,
+}
+
+impl Op {
+    /// True for operations that change neither the table nor a cursor.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Get(..) | Self::GetEntry(..) | Self::Contains(..) | Self::Stats
+        )
+    }
+}
+
+/// By weight: sealing ends most of what can be tested, and nobody needs a third
+/// of all operations to be nonsense.
+impl<'a> Arbitrary<'a> for Op {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.arbitrary::<u8>()? {
+            0..=59 => Self::Add(u.arbitrary()?),
+            60..=79 => Self::Batch(u.arbitrary()?),
+            80..=109 => Self::AddWithHint {
+                hint: slot(u)?,
+                add: u.arbitrary()?,
+            },
+            110..=117 => Self::AddAgain {
+                which: u.arbitrary()?,
+                kind: any_kind(u)?,
+                value: u.arbitrary()?,
+            },
+            118..=119 => Self::AddWithForeignHint(u.arbitrary()?),
+            120..=154 => Self::Get(u.arbitrary()?, u.arbitrary()?),
+            155..=169 => Self::GetEntry(u.arbitrary()?, u.arbitrary()?),
+            170..=179 => Self::Contains(u.arbitrary()?, u.arbitrary()?),
+            180..=189 => Self::Open {
+                slot: slot(u)?,
+                cursor: u.arbitrary()?,
+            },
+            190..=229 => Self::Move {
+                slot: slot(u)?,
+                motion: u.arbitrary()?,
+            },
+            230..=251 => Self::Walk {
+                slot: slot(u)?,
+                forward: u.arbitrary()?,
+                steps: u.int_in_range(1..=12)?,
+            },
+            252..=254 => Self::Stats,
+            255 => Self::Seal,
+        })
+    }
+}
+
+/// Several adds by one writer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Arbitrary)]
+pub struct Batch {
+    /// Asks for the exclusive writer.
+    pub exclusive: bool,
+    /// Adds all of them with this hint.
+    #[arbitrary(with = few_hints)]
+    pub hint: Option<u8>,
+    /// What to reserve first.
+    pub reserve: Reserve,
+    /// What to add.
+    #[arbitrary(with = up_to_sixteen)]
+    pub adds: Vec<Add>,
+    /// What to try while the writer is inside.
+    pub aside: Aside,
+}
+
+/// What a batch sets aside before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reserve {
+    /// Nothing.
+    Nothing,
+    /// As much as all of its entries can need: none may fail for want of memory then.
+    Enough,
+    /// Some number of bytes.
+    Bytes(u16),
+}
+
+/// What to try while a writer is inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Arbitrary)]
+pub enum Aside {
+    /// Nothing.
+    Nothing,
+    /// Read back each entry after it was added.
+    ReadBack,
+    /// A second writer, by the same thread.
+    Writer,
+    /// An exclusive writer, by the same thread.
+    ExclusiveWriter,
+    /// To seal from inside.
+    Seal,
+}
+
+/// An entry to add.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Arbitrary)]
+pub struct Add {
+    /// The key.
+    pub key: Key,
+    /// The sequence number.
+    pub sequence: SequenceChoice,
+    /// The kind.
+    #[arbitrary(with = any_kind)]
+    pub kind: u8,
+    /// The value.
+    pub value: Value,
+}
+
+/// A key to read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KeyChoice {
+    /// The key of an entry that was added.
+    Added(u16),
+    /// Any key.
+    Fresh(Key),
+}
+
+/// A sequence number to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SequenceChoice {
+    /// So much after the last.
+    Next(u8),
+    /// So much before the last: perhaps one that is used.
+    Back(u8),
+    /// This one.
+    Exactly(u64),
+}
+
+/// A sequence number to read at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SnapshotChoice {
+    /// The sequence number of an entry that was added.
+    Added(u16),
+    /// So much before the last.
+    Back(u8),
+    /// This one.
+    Exactly(u64),
+}
+
+/// A cursor to open.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Arbitrary)]
+pub enum Cursor {
+    /// Over all entries.
+    Internal {
+        /// Holds the table itself.
+        owned: bool,
+    },
+    /// Over the visible keys.
+    Visible {
+        /// Holds the table itself.
+        owned: bool,
+        /// At this snapshot.
+        snapshot: SnapshotChoice,
+        /// The first key.
+        #[arbitrary(with = bound)]
+        lower: Bound<Key>,
+        /// The last key.
+        #[arbitrary(with = bound)]
+        upper: Bound<Key>,
+    },
+}
+
+/// How to move a cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Motion {
+    /// One on.
+    Next,
+    /// One back.
+    Prev,
+    /// To a key; the snapshot matters to cursors over all entries.
+    Seek(KeyChoice, SnapshotChoice),
+    /// To a key from the other side.
+    SeekForPrev(KeyChoice, SnapshotChoice),
+    /// To the start.
+    First,
+    /// To the end.
+    Last,
+    /// Anywhere; does nothing on visible keys.
+    Random,
+}
+
+impl<'a> Arbitrary<'a> for Motion {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=31u8)? {
+            0..=6 => Self::Next,
+            7..=13 => Self::Prev,
+            14..=20 => Self::Seek(u.arbitrary()?, u.arbitrary()?),
+            21..=26 => Self::SeekForPrev(u.arbitrary()?, u.arbitrary()?),
+            27..=28 => Self::First,
+            29..=30 => Self::Last,
+            _ => Self::Random,
+        })
+    }
+}
+
+const EDGES: [u64; 7] = [
+    0,
+    1,
+    2,
+    MAX_SEQUENCE - 1,
+    MAX_SEQUENCE,
+    MAX_SEQUENCE + 1,
+    u64::MAX,
+];
+
+impl<'a> Arbitrary<'a> for SequenceChoice {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=31u8)? {
+            0..=15 => Self::Next(0),
+            16..=21 => Self::Next(u.int_in_range(0..=9)?),
+            22..=29 => Self::Back(u.int_in_range(0..=20)?),
+            30 => Self::Exactly(*u.choose(&EDGES)?),
+            _ => Self::Exactly(u.int_in_range(0..=MAX_SEQUENCE)?),
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for SnapshotChoice {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=15u8)? {
+            0..=4 => Self::Added(u.arbitrary()?),
+            5..=9 => Self::Back(u.int_in_range(0..=30)?),
+            10..=14 => Self::Exactly(MAX_SEQUENCE),
+            _ => Self::Exactly(*u.choose(&EDGES)?),
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for KeyChoice {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(if u.ratio(3, 4)? {
+            Self::Added(u.arbitrary()?)
+        } else {
+            Self::Fresh(u.arbitrary()?)
+        })
+    }
+}
+
+fn any_kind(u: &mut Unstructured<'_>) -> Result<u8> {
+    Ok(match u.int_in_range(0..=31u8)? {
+        0..=11 => kind::VALUE,
+        12..=17 => kind::MERGE,
+        18..=22 => kind::DELETION,
+        23..=24 => kind::SINGLE_DELETION,
+        25 => kind::DELETION_WITH_TIMESTAMP,
+        26 => kind::BLOB_INDEX,
+        27 => kind::WIDE_COLUMN_ENTITY,
+        28 => kind::VALUE_PREFERRED_SEQNO,
+        29 => kind::RANGE_DELETION,
+        _ => u.arbitrary()?,
+    })
+}
+
+fn few_hints(u: &mut Unstructured<'_>) -> Result<Option<u8>> {
+    Ok(if u.ratio(1, 3)? { Some(slot(u)?) } else { None })
+}
+
+impl<'a> Arbitrary<'a> for Reserve {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=7u8)? {
+            0..=3 => Self::Nothing,
+            4..=6 => Self::Enough,
+            _ => Self::Bytes(u.arbitrary()?),
+        })
+    }
+}
+
+fn up_to_sixteen(u: &mut Unstructured<'_>) -> Result<Vec<Add>> {
+    let count = u.int_in_range(0..=16)?;
+    (0..count).map(|_| u.arbitrary()).collect()
+}
+
+fn slot(u: &mut Unstructured<'_>) -> Result<u8> {
+    u.int_in_range(0..=3)
+}
+
+fn bound(u: &mut Unstructured<'_>) -> Result<Bound<Key>> {
+    Ok(match u.int_in_range(0..=7u8)? {
+        0..=4 => Bound::Unbounded,
+        5..=6 => Bound::Included(u.arbitrary()?),
+        _ => Bound::Excluded(u.arbitrary()?),
+    })
+}

@@ -1,0 +1,355 @@
+//! Live cursors, and scans.
+
+use std::ops::Bound;
+
+use verimem::Error;
+use verimem_model::{
+    Answer, Cursor, Entry, InternalCursor, Key, MAX_SEQUENCE, ModelMemTable, Motion, View,
+    VisibleCursor, kind,
+};
+
+use crate::run::Run;
+use crate::subject::{Subject, TableCursor};
+use crate::{Divergence, same};
+
+/// A cursor of the table and its counterpart.
+pub(crate) struct Slot<'s> {
+    actual: Box<dyn TableCursor + 's>,
+    expected: ModelCursor,
+}
+
+enum ModelCursor {
+    Internal(InternalCursor),
+    Visible(VisibleCursor),
+}
+
+impl ModelCursor {
+    fn entry<'a>(&self, table: &'a ModelMemTable) -> Option<Entry<'a>> {
+        match self {
+            Self::Internal(cursor) => cursor.entry(table),
+            Self::Visible(cursor) => cursor.entry(table),
+        }
+    }
+
+    fn lookup<'a>(&self, table: &'a ModelMemTable) -> Option<Answer<'a>> {
+        match self {
+            Self::Internal(_) => None,
+            Self::Visible(cursor) => cursor.lookup(table),
+        }
+    }
+
+    fn step(&mut self, table: &ModelMemTable, forward: bool) {
+        match (self, forward) {
+            (Self::Internal(cursor), true) => cursor.next(table),
+            (Self::Internal(cursor), false) => cursor.prev(table),
+            (Self::Visible(cursor), true) => cursor.next(table),
+            (Self::Visible(cursor), false) => cursor.prev(table),
+        }
+    }
+
+    fn seek(&mut self, table: &ModelMemTable, key: &[u8], sequence: u64, forward: bool) {
+        match (self, forward) {
+            (Self::Internal(cursor), true) => cursor.seek(table, key, sequence),
+            (Self::Internal(cursor), false) => cursor.seek_for_prev(table, key, sequence),
+            (Self::Visible(cursor), true) => cursor.seek(table, key),
+            (Self::Visible(cursor), false) => cursor.seek_for_prev(table, key),
+        }
+    }
+
+    fn go_to_end(&mut self, table: &ModelMemTable, first: bool) {
+        match (self, first) {
+            (Self::Internal(cursor), true) => cursor.seek_to_first(table),
+            (Self::Internal(cursor), false) => cursor.seek_to_last(table),
+            (Self::Visible(cursor), true) => cursor.seek_to_first(table),
+            (Self::Visible(cursor), false) => cursor.seek_to_last(table),
+        }
+    }
+}
+
+impl<'s> Run<'s> {
+    pub(crate) fn open_cursor(&mut self, slot: u8, cursor: &Cursor) -> Result<(), Divergence> {
+        let (name, opened) = match cursor {
+            Cursor::Internal { owned } => (
+                if *owned { "owned_iter" } else { "iter" },
+                Slot {
+                    actual: self.subject.internal(*owned),
+                    expected: ModelCursor::Internal(InternalCursor::default()),
+                },
+            ),
+            Cursor::Visible {
+                owned,
+                snapshot,
+                lower,
+                upper,
+            } => {
+                let view = View {
+                    snapshot: self.snapshot(*snapshot),
+                    lower: bytes_of(lower),
+                    upper: bytes_of(upper),
+                };
+                let name = if *owned { "owned_visible" } else { "visible" };
+                let actual = self.subject.visible(*owned, &view);
+                (
+                    name,
+                    Slot {
+                        actual,
+                        expected: ModelCursor::Visible(VisibleCursor::new(view)),
+                    },
+                )
+            }
+        };
+        self.slots[usize::from(slot) % 4] = opened;
+        self.histogram.count(name, "opened");
+        Ok(())
+    }
+
+    pub(crate) fn move_cursor(&mut self, slot: u8, motion: &Motion) -> Result<(), Divergence> {
+        let sought = match motion {
+            Motion::Seek(key, snapshot) | Motion::SeekForPrev(key, snapshot) => {
+                Some((self.key(key), self.snapshot(*snapshot)))
+            }
+            _ => None,
+        };
+        let slot = &mut self.slots[usize::from(slot) % 4];
+        let table = &self.model;
+        let internal = matches!(slot.expected, ModelCursor::Internal(_));
+        match (motion, sought) {
+            (Motion::Seek(..), Some((key, sequence))) => {
+                slot.actual.seek(&key, sequence);
+                slot.expected.seek(table, &key, sequence, true);
+            }
+            (Motion::SeekForPrev(..), Some((key, sequence))) => {
+                slot.actual.seek_for_prev(&key, sequence);
+                slot.expected.seek(table, &key, sequence, false);
+            }
+            (Motion::First, _) => slot.go_to_end(table, true),
+            (Motion::Last, _) => slot.go_to_end(table, false),
+            (Motion::Next, _) => {
+                slot.actual.next();
+                slot.expected.step(table, true);
+            }
+            (Motion::Prev, _) => {
+                slot.actual.prev();
+                slot.expected.step(table, false);
+            }
+            _ => slot.seek_random(table)?,
+        }
+        let outcome = if slot.expected.entry(table).is_some() {
+            "valid"
+        } else {
+            "invalid"
+        };
+        self.histogram.count(motion_name(motion, internal), outcome);
+        Ok(())
+    }
+
+    pub(crate) fn walk(&mut self, slot: u8, forward: bool, steps: u8) -> Result<(), Divergence> {
+        let slot = &mut self.slots[usize::from(slot) % 4];
+        let internal = matches!(slot.expected, ModelCursor::Internal(_));
+        let name = motion_name(
+            if forward {
+                &Motion::Next
+            } else {
+                &Motion::Prev
+            },
+            internal,
+        );
+        if slot.expected.entry(&self.model).is_none() {
+            slot.go_to_end(&self.model, forward);
+            slot.check(&self.model)?;
+        }
+        for _ in 0..steps {
+            if forward {
+                slot.actual.next();
+            } else {
+                slot.actual.prev();
+            }
+            slot.expected.step(&self.model, forward);
+            slot.check(&self.model)?;
+            let valid = slot.expected.entry(&self.model).is_some();
+            self.histogram
+                .count(name, if valid { "valid" } else { "invalid" });
+        }
+        Ok(())
+    }
+
+    /// Every live cursor is where the model has it.
+    pub(crate) fn check_slots(&self) -> Result<(), Divergence> {
+        self.slots
+            .iter()
+            .try_for_each(|slot| slot.check(&self.model))
+    }
+
+    /// All entries, both ways, by both sorts of cursors.
+    pub(crate) fn check_scans(&self) -> Result<(), Divergence> {
+        let entries: Vec<_> = self.model.entries().collect();
+        for owned in [false, true] {
+            scan(&mut *self.subject.internal(owned), &entries, "all entries")?;
+        }
+        Ok(())
+    }
+
+    /// All visible keys of a view, both ways.
+    pub(crate) fn check_visible(&self, view: &View) -> Result<(), Divergence> {
+        let what = format!("visible keys at {}", view.snapshot);
+        let entries = self.model.visible(view);
+        scan(&mut *self.subject.visible(false, view), &entries, &what)
+    }
+
+    /// A sealed table takes nothing, and says why first (W7).
+    pub(crate) fn check_sealed(&self) -> Result<(), Divergence> {
+        for (sequence, kind) in [
+            (self.last + 1, kind::VALUE),
+            (u64::MAX, kind::RANGE_DELETION),
+        ] {
+            let entry = Entry {
+                user_key: b"after seal",
+                sequence,
+                kind,
+                value: b"",
+            };
+            same!(
+                Err(Error::Sealed),
+                self.subject.add(&entry),
+                "add after seal"
+            );
+        }
+        for exclusive in [false, true] {
+            let writer = self.subject.writer(exclusive).map(drop);
+            same!(
+                Err(Error::Sealed),
+                writer,
+                "writer after seal (exclusive: {exclusive})"
+            );
+        }
+        self.check_counters()
+    }
+}
+
+impl<'s> Slot<'s> {
+    /// One of each sort, nowhere.
+    pub(crate) fn four(subject: &'s dyn Subject) -> [Self; 4] {
+        let slot = |visible, owned| {
+            let view = View::whole(MAX_SEQUENCE);
+            if visible {
+                let actual = subject.visible(owned, &view);
+                Self {
+                    actual,
+                    expected: ModelCursor::Visible(VisibleCursor::new(view)),
+                }
+            } else {
+                let actual = subject.internal(owned);
+                Self {
+                    actual,
+                    expected: ModelCursor::Internal(InternalCursor::default()),
+                }
+            }
+        };
+        [
+            slot(false, false),
+            slot(true, false),
+            slot(false, true),
+            slot(true, true),
+        ]
+    }
+
+    fn go_to_end(&mut self, table: &ModelMemTable, first: bool) {
+        if first {
+            self.actual.seek_to_first();
+        } else {
+            self.actual.seek_to_last();
+        }
+        self.expected.go_to_end(table, first);
+    }
+
+    fn check(&self, table: &ModelMemTable) -> Result<(), Divergence> {
+        same!(
+            Ok(self.expected.entry(table)),
+            self.actual.entry(),
+            "where a cursor is"
+        );
+        same!(
+            Ok(self.expected.lookup(table)),
+            self.actual.lookup(),
+            "what a cursor answers"
+        );
+        Ok(())
+    }
+
+    /// A random seek may go anywhere, if anything is there.
+    fn seek_random(&mut self, table: &ModelMemTable) -> Result<(), Divergence> {
+        self.actual.seek_random();
+        let ModelCursor::Internal(cursor) = &mut self.expected else {
+            return Ok(());
+        };
+        let found = self.actual.entry();
+        let expected = match &found {
+            Ok(Some(entry)) => table.newest(entry.user_key, entry.sequence),
+            _ => table.entries().next(),
+        };
+        same!(Ok(expected), found, "random seek");
+        cursor.put(table, expected);
+        Ok(())
+    }
+}
+
+fn scan(cursor: &mut dyn TableCursor, entries: &[Entry<'_>], what: &str) -> Result<(), Divergence> {
+    same!(
+        Ok(None),
+        cursor.entry(),
+        "a cursor before its first move, {what}"
+    );
+    cursor.seek_to_first();
+    for (index, entry) in entries.iter().enumerate() {
+        same!(
+            Ok(Some(*entry)),
+            cursor.entry(),
+            "{what}, forward, at {index}"
+        );
+        cursor.next();
+    }
+    same!(Ok(None), cursor.entry(), "{what}, forward, the end");
+    cursor.seek_to_last();
+    for (index, entry) in entries.iter().enumerate().rev() {
+        same!(
+            Ok(Some(*entry)),
+            cursor.entry(),
+            "{what}, backward, at {index}"
+        );
+        cursor.prev();
+    }
+    same!(Ok(None), cursor.entry(), "{what}, backward, the end");
+    Ok(())
+}
+
+fn bytes_of(bound: &Bound<Key>) -> Bound<Vec<u8>> {
+    bound.as_ref().map(|key| key.0.clone())
+}
+
+fn motion_name(motion: &Motion, internal: bool) -> &'static str {
+    match (motion, internal) {
+        (Motion::Next, true) => "iter.next",
+        (Motion::Next, false) => "visible.next",
+        (Motion::Prev, true) => "iter.prev",
+        (Motion::Prev, false) => "visible.prev",
+        (Motion::Seek(..), true) => "iter.seek",
+        (Motion::Seek(..), false) => "visible.seek",
+        (Motion::SeekForPrev(..), true) => "iter.seek_for_prev",
+        (Motion::SeekForPrev(..), false) => "visible.seek_for_prev",
+        (Motion::First, true) => "iter.seek_to_first",
+        (Motion::First, false) => "visible.seek_to_first",
+        (Motion::Last, true) => "iter.seek_to_last",
+        (Motion::Last, false) => "visible.seek_to_last",
+        (Motion::Random, true) => "iter.seek_random",
+        (Motion::Random, false) => "visible.nothing",
+    }
+}
+
+pub(crate) fn outcome(answer: &Answer<'_>) -> &'static str {
+    match answer {
+        Answer::NotFound => "not_found",
+        Answer::Found { .. } => "found",
+        Answer::Deleted { .. } => "deleted",
+        Answer::Merge { .. } => "merge",
+    }
+}

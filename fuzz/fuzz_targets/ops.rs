@@ -24,7 +24,11 @@ struct Tally {
 
 static TALLY: LazyLock<Option<Mutex<Tally>>> = LazyLock::new(|| {
     let path = PathBuf::from(env::var_os("VERIMEM_HISTOGRAM")?);
-    let path = if path.is_dir() { path.join(process::id().to_string()) } else { path };
+    let path = if path.is_dir() {
+        path.join(process::id().to_string())
+    } else {
+        path
+    };
     Some(Mutex::new(Tally {
         path,
         sequences: 0,

@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn a6_offsets_count_units_beyond_what_a_machine_has_bytes() {
         let options = ArenaOptions {
-            block_size: 68 << 10, // half of a slot is never used
-            capacity: Some(1 << 30),
+            block_size: 68 << 10,                  // half of a slot is never used
+            capacity: Some((1 << 30) - (4 << 10)), // the most that 32 bits allow
             ..ArenaOptions::default()
         };
         let space = Space::new(&options.geometry().unwrap()).unwrap();

@@ -140,7 +140,8 @@ fn two_shards_one_block() {
     });
 }
 
-/// Invariants 1 and 5: a ticket gives back its rest while another thread allocates.
+/// Invariants 1 and 5: a ticket gives back its rest while another thread
+/// allocates: to the shard, or as the current block, where more is left of it.
 #[test]
 fn ticket_gives_back() {
     let model = Model {
@@ -171,6 +172,10 @@ fn ticket_gives_back() {
             "only the unit that is never handed out"
         );
         outcomes.note(if mine.0 == theirs.1 { "reused" } else { "kept" });
+        // What went back is handed out again, to one owner.
+        let later = take(&arena, 16);
+        assert_disjoint(&[setup, mine, theirs, later]);
+        assert_exact(&arena, &[setup, mine, theirs, later]);
     });
 }
 

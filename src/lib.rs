@@ -18,8 +18,8 @@
 //! Every atomic access goes through one module that also runs on loom and on
 //! shuttle, and has a row in the [`ledger`]: its ordering, its partner, the
 //! reason, and the model that fails when it is weakened. This is bounded model
-//! checking at stated bounds, not a proof; the repository's README lists the
-//! models, their bounds, and what the checkers cannot see.
+//! checking at stated bounds, not a proof; the repository's `docs/checking.md` lists
+//! the models, their bounds, and what the checkers cannot see.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -91,10 +91,24 @@ fn first_panic(text: &str) -> Option<String> {
         .take(3)
         .collect();
     Some(
-        format!("{} {}", place.trim(), message.join(" "))
+        format!("{} {}", short(place.trim()), message.join(" "))
             .trim()
             .to_owned(),
     )
+}
+
+/// A place in a dependency without the folder that dependencies are kept in.
+fn short(place: &str) -> &str {
+    match place.find("/src/") {
+        Some(_) if !place.starts_with('/') => place,
+        _ => {
+            let registry = place.find("/registry/src/").map_or(0, |at| at + 14);
+            let rest = &place[registry..];
+            rest.find('/')
+                .filter(|_| registry > 0)
+                .map_or(rest, |at| &rest[at + 1..])
+        }
+    }
 }
 
 #[cfg(unix)]

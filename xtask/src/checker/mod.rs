@@ -39,7 +39,8 @@ impl Checker {
 #[derive(Debug)]
 struct Outcome {
     test: String,
-    line: Option<ModelLine>,
+    /// What the model printed: one line, or one per scheduler.
+    lines: Vec<ModelLine>,
     seconds: f64,
     /// Why it does not count as passed.
     failure: Option<String>,
@@ -113,7 +114,7 @@ fn run_model(binary: &Binary, test: &str, quick: bool) -> Outcome {
         Ok(captured) => judge(test, &captured),
         Err(message) => Outcome {
             test: test.to_owned(),
-            line: None,
+            lines: Vec::new(),
             seconds: 0.0,
             failure: Some(message),
         },
@@ -121,29 +122,31 @@ fn run_model(binary: &Binary, test: &str, quick: bool) -> Outcome {
 }
 
 fn judge(test: &str, captured: &Captured) -> Outcome {
-    let line = model_line::find(&captured.stdout, test);
+    let lines = model_line::find(&captured.stdout, test);
     let failure = match verdict(captured) {
-        Verdict::Passed => missing_evidence(line.as_ref(), &captured.stdout),
+        Verdict::Passed => missing_evidence(&lines, &captured.stdout),
         Verdict::NotRun => Some("the test did not run".into()),
         Verdict::Failed(ending) => Some(ending.to_string()),
     };
     Outcome {
         test: test.to_owned(),
-        line,
+        lines,
         seconds: captured.elapsed.as_secs_f64(),
         failure,
     }
 }
 
 /// A model that does not say what it explored has shown nothing.
-fn missing_evidence(line: Option<&ModelLine>, stdout: &str) -> Option<String> {
-    match line {
-        Some(line) if line.executions == 0 => Some("it reports zero executions".into()),
-        Some(_) => None,
-        None if stdout.contains("MODEL ") => {
+fn missing_evidence(lines: &[ModelLine], stdout: &str) -> Option<String> {
+    if lines.iter().any(|line| line.executions == 0) {
+        return Some("it reports zero executions".into());
+    }
+    match lines {
+        [_, ..] => None,
+        [] if stdout.contains("MODEL ") => {
             Some("its MODEL line cannot be read, or names another model".into())
         }
-        None => Some("it printed no MODEL line".into()),
+        [] => Some("it printed no MODEL line".into()),
     }
 }
 
@@ -182,15 +185,15 @@ mod tests {
             executions,
             ..ModelLine::default()
         };
-        assert!(missing_evidence(Some(&line(1)), "").is_none());
+        assert!(missing_evidence(&[line(1)], "").is_none());
         assert!(
-            missing_evidence(Some(&line(0)), "")
+            missing_evidence(&[line(1), line(0)], "")
                 .unwrap()
                 .contains("zero")
         );
-        assert!(missing_evidence(None, "").unwrap().contains("no MODEL"));
+        assert!(missing_evidence(&[], "").unwrap().contains("no MODEL"));
         assert!(
-            missing_evidence(None, "MODEL x")
+            missing_evidence(&[], "MODEL x")
                 .unwrap()
                 .contains("cannot be read")
         );

@@ -20,13 +20,11 @@ pub struct ModelLine {
     pub seed: Option<String>,
 }
 
-/// The line that the model called `name` printed. With `--nocapture` libtest's
-/// own `test name ... ` may stand before it on the same line.
-pub fn find(output: &str, name: &str) -> Option<ModelLine> {
-    output
-        .lines()
-        .filter_map(parse)
-        .find(|line| line.name == name)
+/// The lines that the model called `name` printed: one, or one per scheduler.
+/// With `--nocapture` libtest's own `test name ... ` may stand before the first.
+pub fn find(output: &str, name: &str) -> Vec<ModelLine> {
+    let lines = output.lines().filter_map(parse);
+    lines.filter(|line| line.name == name).collect()
 }
 
 fn parse(line: &str) -> Option<ModelLine> {
@@ -68,7 +66,7 @@ mod tests {
     fn a_loom_line_is_read() {
         let text = "running 1 test\ntest a::b ... MODEL name=a::b bound=preemptions:2 executions=1234 \
                     seconds=0.52 outcomes=ab|b a\nok\n";
-        let line = find(text, "a::b").unwrap();
+        let line = find(text, "a::b").remove(0);
         assert_eq!(line.bound.as_deref(), Some("preemptions:2"));
         assert_eq!((line.executions, line.seconds), (1234, 0.52));
         assert_eq!(line.outcomes, ["ab", "b a"]);
@@ -77,16 +75,29 @@ mod tests {
     #[test]
     fn a_shuttle_line_is_read() {
         let text = "MODEL name=a::b scheduler=pct:3 executions=10000 seconds=1.2 seed=123";
-        let line = find(text, "a::b").unwrap();
+        let line = find(text, "a::b").remove(0);
         assert_eq!(line.scheduler.as_deref(), Some("pct:3"));
         assert_eq!(line.seed.as_deref(), Some("123"));
         assert!(line.bound.is_none() && line.outcomes.is_empty());
     }
 
     #[test]
+    fn every_scheduler_of_a_model_counts() {
+        let line = |scheduler| {
+            format!("MODEL name=a::b scheduler={scheduler} executions=5 seconds=1 seed=1\n")
+        };
+        let found = find(&(line("random") + "noise\n" + &line("pct:2")), "a::b");
+        let schedulers: Vec<_> = found
+            .iter()
+            .filter_map(|l| l.scheduler.as_deref())
+            .collect();
+        assert_eq!(schedulers, ["random", "pct:2"]);
+    }
+
+    #[test]
     fn another_models_line_does_not_count() {
         let text = "MODEL name=a::c bound=unbounded executions=1 seconds=1";
-        assert_eq!(find(text, "a::b"), None);
+        assert_eq!(find(text, "a::b"), []);
     }
 
     #[test]
@@ -98,7 +109,7 @@ mod tests {
             "MODEL name=a::b executions=-1 seconds=1",
             "MODELS name=a::b executions=1 seconds=1",
         ] {
-            assert_eq!(find(text, "a::b"), None, "{text}");
+            assert_eq!(find(text, "a::b"), [], "{text}");
         }
     }
 }

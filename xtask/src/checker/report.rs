@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::model_line::ModelLine;
 use super::{Checker, Outcome};
 use crate::table::Table;
 
@@ -75,11 +76,11 @@ pub fn json(checker: Checker, quick: bool, outcomes: &[Outcome]) -> Result<Strin
 }
 
 fn report(checker: Checker, quick: bool, outcomes: &[Outcome]) -> Report<'_> {
-    let rows: Vec<Row<'_>> = outcomes.iter().map(row).collect();
+    let rows: Vec<Row<'_>> = outcomes.iter().flat_map(rows).collect();
     Report {
         checker: checker.name(),
         quick,
-        models: rows.len(),
+        models: outcomes.len(),
         failed: outcomes.iter().filter(|o| o.failure.is_some()).count(),
         executions: rows.iter().map(|r| r.executions).sum(),
         seconds: rows.iter().map(|r| r.seconds).sum(),
@@ -87,22 +88,30 @@ fn report(checker: Checker, quick: bool, outcomes: &[Outcome]) -> Report<'_> {
     }
 }
 
-fn row(outcome: &Outcome) -> Row<'_> {
-    let line = outcome.line.as_ref();
+/// A row for each line that the model printed; one without figures if it printed
+/// none. A failure stands in the last.
+fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
+    let lines = match &outcome.lines[..] {
+        [] => vec![None],
+        lines => lines.iter().map(Some).collect(),
+    };
+    let last = lines.len() - 1;
+    let row = |(index, line)| row(outcome, line, index == last);
+    lines.into_iter().enumerate().map(row).collect()
+}
+
+fn row<'a>(outcome: &'a Outcome, line: Option<&'a ModelLine>, last: bool) -> Row<'a> {
+    let failure = outcome.failure.as_deref().filter(|_| last);
     Row {
         name: &outcome.test,
-        status: if outcome.failure.is_none() {
-            "ok"
-        } else {
-            "failed"
-        },
+        status: if failure.is_none() { "ok" } else { "failed" },
         bound: line.and_then(|l| l.bound.as_deref()),
         scheduler: line.and_then(|l| l.scheduler.as_deref()),
         executions: line.map_or(0, |l| l.executions),
         seconds: line.map_or(outcome.seconds, |l| l.seconds),
         outcomes: line.map_or(&[], |l| &l.outcomes),
         seed: line.and_then(|l| l.seed.as_deref()),
-        failure: outcome.failure.as_deref(),
+        failure,
     }
 }
 
@@ -116,13 +125,13 @@ mod tests {
         vec![
             Outcome {
                 test: "a::b".into(),
-                line: model_line::find(text, "a::b"),
+                lines: model_line::find(text, "a::b"),
                 seconds: 0.6,
                 failure: None,
             },
             Outcome {
                 test: "a::c".into(),
-                line: None,
+                lines: Vec::new(),
                 seconds: 1.5,
                 failure: Some("lost key".into()),
             },

@@ -138,6 +138,7 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
     steps.push(Step::new("zero-cost", vec![xtask("zero-cost")]));
     steps.extend([
         Step::new("loom", vec![xtask("loom")]),
+        Step::new("shuttle", vec![xtask("shuttle")]),
         Step::new("orderings", vec![xtask("orderings --faults")]),
         Step::new(
             "fuzz",

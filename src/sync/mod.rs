@@ -39,6 +39,8 @@ mod mutation;
 #[cfg(shuttle)]
 pub(crate) use backend::Towers;
 
+#[cfg(not(loom))]
+mod plain;
 mod random;
 
 #[cfg(all(test, not(any(loom, shuttle))))]

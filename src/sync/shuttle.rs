@@ -1,40 +1,12 @@
 //! The shuttle backend: randomised schedules under sequential consistency.
 
 use core::cell::RefCell;
-use core::ptr::NonNull;
-use std::alloc::Layout;
 
 pub(crate) use shuttle::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use shuttle::sync::{Mutex as RawMutex, MutexGuard as RawMutexGuard};
 pub(crate) use std::sync::Arc;
 
-/// Plain: shuttle does not look for data races.
-#[derive(Debug, Default)]
-#[repr(transparent)]
-pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
-
-impl<T> UnsafeCell<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(core::cell::UnsafeCell::new(value))
-    }
-    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
-        f(self.0.get())
-    }
-    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
-        f(self.0.get())
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Shadow;
-
-impl Shadow {
-    pub(crate) const fn new() -> Self {
-        Self
-    }
-    pub(crate) fn write(&self) {}
-    pub(crate) fn read(&self) {}
-}
+pub(crate) use super::plain::{Shadow, UnsafeCell, alloc_block, dealloc_block};
 
 #[derive(Debug)]
 pub(crate) struct Backoff;
@@ -46,22 +18,6 @@ impl Backoff {
     pub(crate) fn snooze(&self) {
         shuttle::thread::yield_now();
     }
-}
-
-/// # Safety
-///
-/// `layout` has a size above zero.
-pub(crate) unsafe fn alloc_block(layout: Layout) -> Option<NonNull<u8>> {
-    // SAFETY: the caller guarantees a size above zero, the only requirement.
-    NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
-}
-
-/// # Safety
-///
-/// `block` came from [`alloc_block`] with this `layout` and nobody uses it any more.
-pub(crate) unsafe fn dealloc_block(block: NonNull<u8>, layout: Layout) {
-    // SAFETY: passed on from the caller, word for word.
-    unsafe { std::alloc::dealloc(block.as_ptr(), layout) }
 }
 
 pub(crate) fn available_parallelism() -> usize {

@@ -89,7 +89,12 @@ impl NodePtr {
     /// Bytes to allocate for a node of `height` with a record of `record_len`.
     #[inline]
     pub(super) fn size(height: usize, record_len: usize) -> usize {
-        (height - 1) * UPPER_SIZE + RECORD_AT + record_len
+        let links = (height - 1) * UPPER_SIZE + RECORD_AT;
+        debug_assert!(
+            record_len <= usize::MAX - links,
+            "a record's limit leaves room for its links"
+        );
+        links + record_len
     }
 
     /// How far a node's offset is from the start of its allocation, in units.

@@ -54,8 +54,9 @@ pub trait Lane {
     /// Whether a table of this size is filled in another order than was asked for, because of
     /// [`Subject::LINEAR_FILL`].
     fn reordered(&self, plan: &Plan) -> bool;
-    /// Runs one reading loop over the table that is kept.
-    fn read(&self, read: Read, data: &Data) -> Sample;
+    /// Runs one reading loop over the table that is kept. Several threads share the keys of a
+    /// lookup, and each makes a scan of its own.
+    fn read(&self, read: Read, threads: usize, data: &Data) -> Sample;
     /// Fills half a table off the clock, then the rest beside a reader: the writer's sample, then
     /// the reader's. The table is kept.
     fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]>;
@@ -129,29 +130,25 @@ impl<S: Subject + 'static> Lane for Runner<S> {
         S::LINEAR_FILL && plan.entries > plan.linear_fill_limit
     }
 
-    fn read(&self, read: Read, data: &Data) -> Sample {
+    fn read(&self, read: Read, threads: usize, data: &Data) -> Sample {
         let table = self.table();
-        let mut digest = Digest::default();
-        let mut operations = data.entries;
-        let elapsed = timed(|| match read {
-            Read::Hit => get_all(table, &data.present, &mut digest),
-            Read::Miss => get_all(table, &data.absent, &mut digest),
-            Read::Zipfian => get_all(table, &data.zipfian, &mut digest),
-            Read::Seek10 => data.present.iter().for_each(|key| {
-                table.seek(key, 10, &mut digest);
-            }),
-            Read::Forward => operations = table.scan_forward(&mut digest),
-            Read::Backward => operations = table.scan_backward(&mut digest),
+        let place = |share: usize| share * data.entries / threads;
+        let (elapsed, shares) = in_parallel(threads, |worker| {
+            read_share(table, read, data, place(worker), place(worker + 1))
         });
+        let operations: usize = shares.iter().map(|share| share.0).sum();
+        let scans = matches!(read, Read::Forward | Read::Backward);
+        let expected = data.entries * if scans { threads } else { 1 };
+        let name = S::NAME;
         assert_eq!(
-            operations,
-            data.entries,
-            "{}: a scan lost or invented entries",
-            S::NAME
+            operations, expected,
+            "{name}: a read lost or invented entries"
         );
-        Sample::new(operations, elapsed, digest.finish())
+        let answer = shares
+            .iter()
+            .fold(0u64, |answer, share| answer.rotate_left(1) ^ share.1);
+        Sample::new(operations, elapsed, answer)
     }
-
     fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]> {
         self.free();
         if self.reordered(plan) {
@@ -230,43 +227,75 @@ fn add_batches<S: Subject>(table: &S, data: &Data) {
     }
 }
 
-/// Each thread adds its share of the random order. The clock runs from the first start to the last
-/// end; all threads stand ready before any starts.
+/// Each thread adds its share of the random order.
 fn add_in_parallel<S: Subject>(table: &S, threads: usize, data: &Data) -> Duration {
-    let barrier = Barrier::new(threads);
     let place = |share: usize| share * data.entries / threads;
-    let spans: Vec<(Instant, Instant)> = std::thread::scope(|scope| {
-        let work = |worker: usize| {
+    let (elapsed, _) = in_parallel(threads, |worker| {
+        let (from, to) = (place(worker), place(worker + 1));
+        add_range(table, &data.shuffled, from, to, &data.values);
+    });
+    elapsed
+}
+
+/// Runs `work` on so many threads, or on this one if it is alone. The clock runs from the first
+/// start to the last end; all threads stand ready before any starts.
+fn in_parallel<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> (Duration, Vec<T>) {
+    if threads == 1 {
+        let start = Instant::now();
+        let result = work(0);
+        return (start.elapsed(), vec![result]);
+    }
+    let (barrier, work) = (&Barrier::new(threads), &work);
+    let spans: Vec<(Instant, Instant, T)> = std::thread::scope(|scope| {
+        let run = move |worker: usize| {
             barrier.wait();
             let start = Instant::now();
-            add_range(
-                table,
-                &data.shuffled,
-                place(worker),
-                place(worker + 1),
-                &data.values,
-            );
-            (start, Instant::now())
+            let result = work(worker);
+            (start, Instant::now(), result)
         };
         let workers: Vec<_> = (0..threads)
-            .map(|worker| scope.spawn(move || work(worker)))
+            .map(|worker| scope.spawn(move || run(worker)))
             .collect();
         workers
             .into_iter()
-            .map(|one| one.join().expect("a worker adds all its entries"))
+            .map(|one| one.join().expect("a worker does all its work"))
             .collect()
     });
     let start = spans.iter().map(|span| span.0).min();
     let end = spans.iter().map(|span| span.1).max();
-    start
+    let elapsed = start
         .zip(end)
-        .map_or(Duration::ZERO, |(start, end)| end - start)
+        .map_or(Duration::ZERO, |(start, end)| end - start);
+    (elapsed, spans.into_iter().map(|span| span.2).collect())
 }
 
-fn get_all<S: Subject>(table: &S, keys: &Keys, digest: &mut Digest) {
-    for key in keys.iter() {
-        table.get(key, digest);
+/// What one thread reads: the keys from place `from` up to place `to`, or the whole table. Returns
+/// how many operations that were, and the checksum.
+fn read_share<S: Subject>(
+    table: &S,
+    read: Read,
+    data: &Data,
+    from: usize,
+    to: usize,
+) -> (usize, u64) {
+    let mut digest = Digest::default();
+    let keys = match read {
+        Read::Hit | Read::Seek10 => &data.present,
+        Read::Miss => &data.absent,
+        Read::Zipfian => &data.zipfian,
+        Read::Forward => return (table.scan_forward(&mut digest), digest.finish()),
+        Read::Backward => return (table.scan_backward(&mut digest), digest.finish()),
+    };
+    let mut operations = 0;
+    for key in keys.range(from, to) {
+        if read == Read::Seek10 {
+            table.seek(key, 10, &mut digest);
+        } else {
+            table.get(key, &mut digest);
+        }
+        operations += 1;
     }
+    (operations, digest.finish())
 }
 
 /// Looks `keys` up again and again until the writer is done. All of them are there, so all must be

@@ -44,7 +44,7 @@ pub struct Options {
     /// Subjects [default: all]
     #[arg(long, value_delimiter = ',')]
     pub subjects: Vec<SubjectName>,
-    /// Thread counts of fillrandom
+    /// Thread counts of fillrandom, of lookups, seeks and scans
     #[arg(long, value_delimiter = ',', default_value = "1,2", value_parser = parse_count)]
     pub threads: Vec<usize>,
     /// Ask for huge pages where a subject can

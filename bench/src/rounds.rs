@@ -100,7 +100,7 @@ impl Measurement<'_> {
         let answers: Vec<u64> = self
             .lanes
             .iter()
-            .map(|lane| lane.read(Read::Forward, self.data).answer)
+            .map(|lane| lane.read(Read::Forward, 1, self.data).answer)
             .collect();
         match answers.iter().position(|&answer| answer != answers[0]) {
             None => Ok(()),
@@ -131,15 +131,15 @@ impl Measurement<'_> {
         self.check_contents(record.map_or("a fill", |(workload, _)| workload.name()))
     }
 
-    fn read(&mut self, workload: Workload, read: Read) -> Result<(), String> {
+    fn read(&mut self, workload: Workload, read: Read, threads: usize) -> Result<(), String> {
         // A scan over a table in key order says nothing about one over a randomly filled table.
         let scans = matches!(workload, Workload::ScanForward | Workload::ScanBackward);
         for place in self.order() {
             if scans && self.lanes[place].reordered(&self.plan) {
                 continue;
             }
-            let sample = self.lanes[place].read(read, self.data);
-            self.record(workload.name(), 1, place, sample)?;
+            let sample = self.lanes[place].read(read, threads, self.data);
+            self.record(workload.name(), threads, place, sample)?;
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Measurement<'_> {
             self.fill(Fill::Sequential, fill.then_some((Workload::Fillseq, 1)))?;
         }
         if scan {
-            self.read(Workload::ScanFilledseq, Read::Forward)?;
+            self.read(Workload::ScanFilledseq, Read::Forward, 1)?;
         }
         self.free_all();
         Ok(())
@@ -172,7 +172,9 @@ impl Measurement<'_> {
             self.fill(Fill::Random(1), record.then_some((Workload::Fillrandom, 1)))?;
         }
         for (workload, read) in reads {
-            self.read(workload, read)?;
+            for &threads in &options.threads {
+                self.read(workload, read, threads)?;
+            }
         }
         self.free_all();
         Ok(())

@@ -19,8 +19,8 @@ fn all_subjects_agree_on_every_shape() {
             let cell = rounds::measure(&mut lanes, &data, &options).expect("equal answers");
             assert_eq!(
                 cell.series.len(),
-                13,
-                "11 workloads, two of them with two results"
+                19,
+                "11 workloads, two with two results, and six reads by two threads as well"
             );
             for series in &cell.series {
                 assert!(

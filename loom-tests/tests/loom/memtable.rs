@@ -176,6 +176,9 @@ fn exclusive_against_concurrent() {
         });
         let mine = put(&table, 3, b"b1");
         let theirs = other.join().expect("no panic");
+        // The counters alone would not notice a link that was overwritten.
+        assert_eq!(table.contains(b"b1", 3), mine.is_ok(), "M1: concurrent");
+        assert_eq!(table.contains(b"c1", 3), theirs.is_ok(), "M1: exclusive");
         let added = u64::from(mine.is_ok()) + u64::from(theirs.is_ok());
         assert_eq!(table.stats().entries, 2 + added);
         outcomes.note(match (mine, theirs) {

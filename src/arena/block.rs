@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use super::budget::Budget;
 use super::options::{ArenaOptions, BLOCK_QUANTUM, Geometry};
+use super::pool::Home;
 use super::space::Frontier;
 use super::{Allocation, ArenaUsage, Space, UNIT, bytes_of, units_of};
 use crate::error::{Error, Result};
@@ -46,7 +47,7 @@ impl Range {
 #[derive(Debug)]
 pub(super) struct Blocks {
     geometry: Geometry,
-    frontier: Frontier,
+    pub(super) frontier: Frontier,
     /// What is left of the current block.
     pub(super) current: Range,
     /// Sum of all blocks.
@@ -56,10 +57,10 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn new(geometry: Geometry) -> Self {
+    pub(super) fn new(geometry: Geometry, frontier: Frontier) -> Self {
         Self {
             geometry,
-            frontier: Frontier::default(),
+            frontier,
             current: Range::default(),
             allocated: 0,
             wasted: 0,
@@ -215,6 +216,7 @@ pub struct BlockArena {
     packed: Option<NonNull<u8>>,
     packed_left: usize,
     budget: Option<Arc<dyn Budget>>,
+    home: Home,
 }
 
 /// Units that unaligned allocations take from a block at a time.
@@ -235,12 +237,14 @@ impl BlockArena {
     /// addresses can be had.
     pub fn new(options: ArenaOptions) -> Result<Self> {
         let geometry = options.geometry()?;
+        let (space, frontier, home) = Home::settle(options.pool, &geometry)?;
         Ok(Self {
-            space: Space::new(&geometry)?,
-            blocks: Blocks::new(geometry),
+            space,
+            blocks: Blocks::new(geometry, frontier),
             packed: None,
             packed_left: 0,
             budget: options.budget,
+            home,
         })
     }
 
@@ -321,6 +325,8 @@ impl fmt::Debug for BlockArena {
 
 impl Drop for BlockArena {
     fn drop(&mut self) {
+        let frontier = core::mem::take(&mut self.blocks.frontier);
+        self.home.retire(&mut self.space, frontier);
         if let (Some(budget), 1..) = (&self.budget, self.blocks.allocated) {
             budget.release(self.blocks.allocated);
         }

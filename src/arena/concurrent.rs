@@ -6,6 +6,7 @@ use crossbeam_utils::CachePadded;
 
 use super::block::{Blocks, Charge, Range};
 use super::options::ArenaOptions;
+use super::pool::Home;
 use super::{
     Allocate, Allocation, ArenaUsage, Budget, Space, SpaceView, Ticket, UNIT, boxed_slice,
     bytes_of, units_of,
@@ -151,6 +152,7 @@ pub struct ConcurrentArena {
     /// Apart from `space` and `shards`, which every reader and writer reads.
     counters: CachePadded<Counters>,
     budget: Option<Arc<dyn Budget>>,
+    home: Home,
 }
 
 /// The accounting, in bytes.
@@ -174,11 +176,14 @@ impl ConcurrentArena {
     pub fn new(options: ArenaOptions) -> Result<Self> {
         let geometry = options.geometry()?;
         let shard = || CachePadded::new(Shard(AtomicU64::new(0)));
+        let shards = boxed_slice(geometry.shards, shard)?;
+        let chunk = units_of(geometry.chunk_size)?;
+        let (space, frontier, home) = Home::settle(options.pool, &geometry)?;
         Ok(Self {
-            space: Space::new(&geometry)?,
-            shards: boxed_slice(geometry.shards, shard)?,
-            chunk: units_of(geometry.chunk_size)?,
-            blocks: CachePadded::new(Mutex::new(Blocks::new(geometry))),
+            space,
+            shards,
+            chunk,
+            blocks: CachePadded::new(Mutex::new(Blocks::new(geometry, frontier))),
             counters: CachePadded::new(Counters {
                 allocated: AtomicUsize::new(0),
                 current: AtomicUsize::new(0),
@@ -186,6 +191,7 @@ impl ConcurrentArena {
                 releasing: AtomicU32::new(0),
             }),
             budget: options.budget,
+            home,
         })
     }
 
@@ -429,7 +435,11 @@ impl fmt::Debug for ConcurrentArena {
 
 impl Drop for ConcurrentArena {
     fn drop(&mut self) {
-        let allocated = self.blocks.lock().allocated;
+        let (allocated, frontier) = {
+            let mut blocks = self.blocks.lock();
+            (blocks.allocated, core::mem::take(&mut blocks.frontier))
+        };
+        self.home.retire(&mut self.space, frontier);
         if let (Some(budget), 1..) = (&self.budget, allocated) {
             budget.release(allocated);
         }

@@ -22,6 +22,10 @@
 //!    `allocated == used + unused + wasted`. At any time the three sum to at
 //!    least the bytes handed out.
 //! 6. **Refusal.** An allocation that returns an error has taken nothing.
+//! 7. **Recycling.** A space is in one place: with one arena, or in one
+//!    [`ArenaPool`], which gets it from an arena that is being dropped. Giving and
+//!    taking lock the same lock, so all uses by the arena before happen before all
+//!    uses by the next one.
 //!
 //! # Who touches what
 //!
@@ -31,6 +35,7 @@
 //! | `Blocks` | the holder of the block lock | the same |
 //! | shard word (`next`, `end`) | anyone: compare-exchange that moves `next`; the lock's holder also by swap | anyone |
 //! | counters | anyone, relaxed | anyone, relaxed |
+//! | idle spaces of a pool | the holder of the pool's lock | the same |
 //!
 //! The design (blocks, quarter rule, per-core shards) is LevelDB's `Arena` and
 //! RocksDB's `ConcurrentArena`; offsets in one reserved range follow Pebble's
@@ -40,6 +45,7 @@ mod block;
 mod budget;
 mod concurrent;
 mod options;
+mod pool;
 mod space;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
@@ -49,6 +55,7 @@ pub use block::BlockArena;
 pub use budget::Budget;
 pub use concurrent::ConcurrentArena;
 pub use options::ArenaOptions;
+pub use pool::ArenaPool;
 pub(crate) use space::{Space, SpaceView};
 pub use ticket::Ticket;
 
@@ -69,7 +76,8 @@ pub(crate) type Offset = u32;
 #[derive(Debug, Clone, Copy)]
 pub struct Allocation {
     /// First byte; valid for reads and writes of the length asked for until the
-    /// arena is dropped, and owned by the caller alone.
+    /// arena is dropped, and owned by the caller alone. The bytes are zero, or,
+    /// with a pool, what an arena of before left there.
     pub ptr: NonNull<u8>,
     /// The same place in units of [`UNIT`] bytes from the arena's start.
     pub offset: u32,

@@ -1,6 +1,6 @@
 //! What an arena can be told.
 
-use super::{Budget, MAX_UNITS, bytes_of};
+use super::{ArenaPool, Budget, MAX_UNITS, bytes_of};
 use crate::error::{Error, Result};
 use crate::sync::{Arc, available_parallelism};
 
@@ -45,6 +45,8 @@ pub struct ArenaOptions {
     pub shards: usize,
     /// Who is told of every block.
     pub budget: Option<Arc<dyn Budget>>,
+    /// Where the memory comes from if there is some, and where it goes in the end.
+    pub pool: Option<Arc<ArenaPool>>,
 }
 
 impl Default for ArenaOptions {
@@ -56,6 +58,7 @@ impl Default for ArenaOptions {
             huge_pages: false,
             shards: 0,
             budget: None,
+            pool: None,
         }
     }
 }

@@ -5,6 +5,10 @@
 //! that were never committed cost nothing. Elsewhere, under the checkers, and
 //! with `--cfg verimem_block_table`, it is a table of separately allocated
 //! blocks: an offset resolves with one more load.
+//!
+//! When its arena is dropped, a space with its frontier can be rewound and given
+//! to another arena, which then takes what was committed before anything else
+//! (see [`ArenaPool`](super::ArenaPool)). Such blocks hold old bytes, not zeroes.
 
 #[cfg(all(
     unix,
@@ -22,6 +26,7 @@ mod imp;
 #[path = "space_table.rs"]
 mod imp;
 
+use imp::Spare;
 pub(crate) use imp::{Space, SpaceView};
 
 /// Where the next block goes; owned by whoever may commit blocks.
@@ -29,6 +34,8 @@ pub(crate) use imp::{Space, SpaceView};
 pub(crate) struct Frontier {
     /// First unit that no block covers.
     pub(super) next: u32,
+    /// Memory of an arena of before, to be used first.
+    spare: Spare,
 }
 
 /// A block that was just committed.

@@ -25,7 +25,14 @@ pub(crate) struct Space {
     mapping: (NonNull<u8>, usize),
     page: usize,
     huge_pages: bool,
+    /// Bytes that were to be reserved; `reserved` is less where the system refused.
+    wanted: usize,
 }
+
+/// Bytes from the start of the range that are usable already; never less than
+/// the blocks of the present arena.
+#[derive(Debug, Default)]
+pub(super) struct Spare(usize);
 
 // SAFETY: a `Space` owns its mapping and hands out raw pointers only; what is
 // read and written through them is the arena's protocol.
@@ -38,7 +45,8 @@ impl Space {
     pub(crate) fn new(geometry: &Geometry) -> Result<Self> {
         let page = page_size();
         let slack = if geometry.huge_pages { HUGE_PAGE } else { 0 };
-        let mut reserved = geometry.capacity.next_multiple_of(page.max(BLOCK_QUANTUM));
+        let wanted = wanted_bytes(geometry, page);
+        let mut reserved = wanted;
         loop {
             let length = reserved.saturating_add(slack);
             if let Some(start) = reserve(length) {
@@ -56,6 +64,7 @@ impl Space {
                     mapping: (start, length),
                     page,
                     huge_pages: geometry.huge_pages,
+                    wanted,
                 });
             }
             if geometry.fixed || reserved / 2 < MIN_RESERVATION {
@@ -63,6 +72,48 @@ impl Space {
             }
             reserved = (reserved / 2).next_multiple_of(page);
         }
+    }
+
+    /// No addresses at all: what a space is replaced by when it is moved out of
+    /// an arena that is being dropped.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            base: NonNull::dangling(),
+            reserved: 0,
+            mapping: (NonNull::dangling(), 0),
+            page: BLOCK_QUANTUM,
+            huge_pages: false,
+            wanted: 0,
+        }
+    }
+
+    /// True when an arena of that geometry can use this space as if it were its own.
+    pub(crate) fn suits(&self, geometry: &Geometry) -> bool {
+        self.wanted == wanted_bytes(geometry, self.page)
+            && self.huge_pages == geometry.huge_pages
+            && (self.reserved == self.wanted || !geometry.fixed)
+    }
+
+    /// Starts anew: everything that was committed can be handed out again, with
+    /// the bytes that it holds. Returns how many bytes that are.
+    pub(crate) fn rewind(&mut self, frontier: &mut Frontier) -> usize {
+        frontier.next = 0;
+        frontier.spare.0
+    }
+
+    /// Gives what a rewound space has beyond `keep` bytes back to the system, if
+    /// that can be done; returns what is left.
+    pub(crate) fn trim(&mut self, frontier: &mut Frontier, keep: usize) -> usize {
+        let usable = &mut frontier.spare.0;
+        let keep = keep - keep % self.page;
+        if keep < *usable {
+            // SAFETY: `keep` is inside of the mapping.
+            let tail = unsafe { self.base.add(keep) };
+            if make_unusable(tail, *usable - keep) {
+                *usable = keep;
+            }
+        }
+        *usable
     }
 
     /// Makes the next `bytes` (rounded up to pages) usable.
@@ -82,10 +133,14 @@ impl Space {
             return Err(full);
         };
         let next = units_of(end)?;
-        // SAFETY: `start <= end <= reserved`, so the sum is inside of the mapping.
-        let first = unsafe { self.base.add(start) };
-        if !make_usable(first, length, self.huge_pages) {
-            return Err(Error::OutOfMemory { requested: length });
+        let usable = &mut frontier.spare.0;
+        if end > *usable {
+            // SAFETY: `usable < end <= reserved`, so the sum is inside of the mapping.
+            let first = unsafe { self.base.add(*usable) };
+            if !make_usable(first, end - *usable, self.huge_pages) {
+                return Err(Error::OutOfMemory { requested: length });
+            }
+            *usable = end;
         }
         let block = Block {
             start: frontier.next,
@@ -135,6 +190,9 @@ impl SpaceView<'_> {
 impl Drop for Space {
     fn drop(&mut self) {
         let (start, length) = self.mapping;
+        if length == 0 {
+            return;
+        }
         // SAFETY: `new` mapped exactly this range, and `&mut self` says that
         // nobody uses an address inside of it any more.
         let status = unsafe { libc::munmap(start.as_ptr().cast(), length) };
@@ -162,6 +220,11 @@ fn reserve(length: usize) -> Option<NonNull<u8>> {
     NonNull::new(start.cast())
 }
 
+/// Bytes to reserve for the capacity.
+fn wanted_bytes(geometry: &Geometry, page: usize) -> usize {
+    geometry.capacity.next_multiple_of(page.max(BLOCK_QUANTUM))
+}
+
 /// Makes `length` bytes from `start` readable and writable; they read as zero.
 fn make_usable(start: NonNull<u8>, length: usize, huge_pages: bool) -> bool {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
@@ -174,5 +237,23 @@ fn make_usable(start: NonNull<u8>, length: usize, huge_pages: bool) -> bool {
         let _ = unsafe { libc::madvise(start.as_ptr().cast(), length, libc::MADV_HUGEPAGE) };
     }
     let _ = huge_pages;
+    status == 0
+}
+
+/// Gives `length` bytes from `start` back to the system: they take no memory, and
+/// nothing may touch them until they are made usable again. False when that
+/// cannot be said for certain.
+fn make_unusable(start: NonNull<u8>, length: usize) -> bool {
+    // Elsewhere the advice need not free anything.
+    if !cfg!(target_os = "linux") {
+        return false;
+    }
+    // SAFETY: the range is part of this space's own mapping, and no arena uses it.
+    let status = unsafe { libc::mprotect(start.as_ptr().cast(), length, libc::PROT_NONE) };
+    if status != 0 {
+        return false;
+    }
+    // SAFETY: as above.
+    let status = unsafe { libc::madvise(start.as_ptr().cast(), length, libc::MADV_DONTNEED) };
     status == 0
 }

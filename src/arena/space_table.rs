@@ -26,6 +26,11 @@ struct Slot {
     owned: usize,
 }
 
+const EMPTY: Slot = Slot {
+    address: core::ptr::null_mut(),
+    owned: 0,
+};
+
 /// Makes a table of empty slots.
 #[cfg(not(loom))]
 fn empty_slots(slots: usize) -> Result<Box<[UnsafeCell<Slot>]>> {
@@ -51,10 +56,6 @@ fn empty_slots(slots: usize) -> Result<Box<[UnsafeCell<Slot>]>> {
 /// Makes a table of empty slots, which loom has to know one by one.
 #[cfg(loom)]
 fn empty_slots(slots: usize) -> Result<Box<[UnsafeCell<Slot>]>> {
-    const EMPTY: Slot = Slot {
-        address: core::ptr::null_mut(),
-        owned: 0,
-    };
     Ok((0..slots).map(|_| UnsafeCell::new(EMPTY)).collect())
 }
 
@@ -62,6 +63,61 @@ fn empty_slots(slots: usize) -> Result<Box<[UnsafeCell<Slot>]>> {
 pub(crate) struct Space {
     slots: Box<[UnsafeCell<Slot>]>,
     shift: u32,
+    /// Block size and capacity that it was made for.
+    made_for: (usize, usize),
+}
+
+/// Blocks of the arena before; a block is used again for one of the same size.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Vec<SpareBlock>);
+
+/// A block that no slot has.
+#[derive(Debug)]
+struct SpareBlock {
+    address: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: a `SpareBlock` owns its block, and nobody else knows its address.
+unsafe impl Send for SpareBlock {}
+// SAFETY: as above; a shared reference gives no access to the block.
+unsafe impl Sync for SpareBlock {}
+
+impl SpareBlock {
+    /// The block of a slot; none if it is empty, or a later part of a block.
+    fn of(slot: Slot) -> Option<Self> {
+        let (Some(address), 1..) = (NonNull::new(slot.address), slot.owned) else {
+            return None;
+        };
+        let layout = Layout::from_size_align(slot.owned, UNIT).ok()?;
+        Some(Self { address, layout })
+    }
+
+    /// The block, whose owner is then the caller.
+    fn into_raw(self) -> NonNull<u8> {
+        core::mem::ManuallyDrop::new(self).address
+    }
+}
+
+impl Drop for SpareBlock {
+    fn drop(&mut self) {
+        // SAFETY: `commit` allocated the block with this layout, and its owner is
+        // being dropped, so nobody uses it any more.
+        unsafe { dealloc_block(self.address, self.layout) };
+    }
+}
+
+impl Spare {
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|block| block.layout.size()).sum()
+    }
+
+    /// Takes a block of exactly that layout. Most blocks of an arena have one
+    /// size, so the last one usually does.
+    fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        let found = self.0.iter().rposition(|block| block.layout == layout)?;
+        Some(self.0.swap_remove(found).into_raw())
+    }
 }
 
 // SAFETY: a `Space` owns its blocks and hands out raw pointers only; a slot is
@@ -82,7 +138,56 @@ impl Space {
         Ok(Self {
             slots: empty_slots(slots.min(MAX_SLOTS))?,
             shift: (slot_bytes / UNIT).trailing_zeros(),
+            made_for: (geometry.block_size, geometry.capacity),
         })
+    }
+
+    /// A table without slots: what a space is replaced by when it is moved out of
+    /// an arena that is being dropped.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            slots: Box::default(),
+            shift: 0,
+            made_for: (0, 0),
+        }
+    }
+
+    /// True when an arena of that geometry can use this space as if it were its own.
+    pub(crate) fn suits(&self, geometry: &Geometry) -> bool {
+        self.made_for == (geometry.block_size, geometry.capacity)
+    }
+
+    /// Starts anew: the slots are empty again, and their blocks are to be used
+    /// first, with the bytes that they hold. Returns how many bytes that are.
+    pub(crate) fn rewind(&mut self, frontier: &mut Frontier) -> usize {
+        let used = (frontier.next as usize) >> self.shift;
+        for slot in &self.slots[..used] {
+            let value = slot.with_mut(|place| {
+                // SAFETY: `&mut self`: nobody else reads or writes the slot.
+                unsafe { place.replace(EMPTY) }
+            });
+            let spare = &mut frontier.spare.0;
+            // Where the list cannot grow, the block is freed.
+            if let (Some(block), Ok(())) = (SpareBlock::of(value), spare.try_reserve(1)) {
+                spare.push(block);
+            }
+        }
+        frontier.next = 0;
+        frontier.spare.bytes()
+    }
+
+    /// Frees blocks of a rewound space until at most `keep` bytes are left, and
+    /// returns what is left.
+    pub(crate) fn trim(&mut self, frontier: &mut Frontier, keep: usize) -> usize {
+        let mut left = frontier.spare.bytes();
+        while left > keep {
+            left -= frontier
+                .spare
+                .0
+                .pop()
+                .map_or(left, |block| block.layout.size());
+        }
+        left
     }
 
     /// Allocates a block of `bytes` (rounded up to [`BLOCK_QUANTUM`]).
@@ -111,9 +216,13 @@ impl Space {
         let Ok(layout) = Layout::from_size_align(length, UNIT) else {
             return Err(full);
         };
-        // SAFETY: `length` is a positive multiple of the quantum.
-        let Some(block) = (unsafe { alloc_block(layout) }) else {
-            return Err(Error::OutOfMemory { requested: length });
+        let block = match frontier.spare.take(layout) {
+            Some(block) => block,
+            None => {
+                // SAFETY: `length` is a positive multiple of the quantum.
+                let block = unsafe { alloc_block(layout) };
+                block.ok_or(Error::OutOfMemory { requested: length })?
+            }
         };
         for (part, slot) in self.slots[first..first + count].iter().enumerate() {
             let value = Slot {
@@ -160,7 +269,7 @@ impl SpaceView<'_> {
     /// committed block), or derives it from such an offset within its allocation.
     #[inline(always)]
     pub(crate) unsafe fn resolve(self, offset: Offset) -> NonNull<u8> {
-        let Space { slots, shift } = self.0;
+        let Space { slots, shift, .. } = self.0;
         let slot = (offset as usize) >> shift;
         let inside = bytes_of(offset & ((1 << shift) - 1));
         let address = slots[slot].with(|place| {
@@ -188,16 +297,8 @@ impl Drop for Space {
     fn drop(&mut self) {
         for slot in &self.slots {
             // SAFETY: `&mut self`: nobody else reads or writes the slot.
-            let Slot { address, owned } = slot.with(|place| unsafe { *place });
-            let (Some(block), 1..) = (NonNull::new(address), owned) else {
-                continue;
-            };
-            let Ok(layout) = Layout::from_size_align(owned, UNIT) else {
-                continue;
-            };
-            // SAFETY: `commit` allocated the block with this size and alignment,
-            // and `&mut self` says that nobody uses it any more.
-            unsafe { dealloc_block(block, layout) };
+            let value = slot.with(|place| unsafe { *place });
+            drop(SpareBlock::of(value));
         }
     }
 }
@@ -218,6 +319,7 @@ mod tests {
         // 32,768 slots of 128 KiB are 4 GiB.
         let mut frontier = Frontier {
             next: 32_767 << space.shift,
+            ..Frontier::default()
         };
         let starts = [(); 3].map(|()| space.commit(&mut frontier, 4_096).unwrap().start);
         let slot = 1 << space.shift;

@@ -1,7 +1,7 @@
 //! What a table can be told.
 
 use super::{Counters, Door, MemTable, ReadCounters};
-use crate::arena::{ArenaOptions, Budget, ConcurrentArena};
+use crate::arena::{ArenaOptions, ArenaPool, Budget, ConcurrentArena};
 use crate::entry::Protection;
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
@@ -77,6 +77,28 @@ impl<C: Comparator> MemTableBuilder<C> {
     /// Who is told of every block that the table reserves.
     pub fn budget(mut self, budget: Arc<dyn Budget>) -> Self {
         self.arena.budget = Some(budget);
+        self
+    }
+
+    /// Where the table's memory comes from if the pool has some, and where it goes
+    /// when the last user of the table is gone: a table made of used memory
+    /// waits for no fresh pages. Default: none.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use verimem::arena::ArenaPool;
+    /// use verimem::{Kind, MemTable};
+    ///
+    /// let pool = Arc::new(ArenaPool::new(128 << 20));
+    /// for sequence in 0..3 {
+    ///     let table = MemTable::builder().arena_pool(Arc::clone(&pool)).build()?;
+    ///     table.add(sequence, Kind::VALUE, b"key", b"value")?;
+    /// }
+    /// assert!(pool.retained() > 0);
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    pub fn arena_pool(mut self, pool: Arc<ArenaPool>) -> Self {
+        self.arena.pool = Some(pool);
         self
     }
 

@@ -15,6 +15,7 @@ mod corpus;
 mod laws;
 mod limits;
 mod planted;
+mod pool;
 mod sequences;
 mod threads;
 mod varint;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use loom::thread;
-use verimem::arena::{ArenaOptions, ConcurrentArena, UNIT};
+use verimem::arena::{ArenaOptions, ArenaPool, ConcurrentArena, UNIT};
 use verimem::checker::set_shard_index;
 use verimem_loom_tests::loom_model::{Bound, Model, check};
 
@@ -252,5 +252,47 @@ fn last_space_of_a_fixed_capacity() {
         if let Some(range) = theirs {
             assert_exact(&arena, &[range]);
         }
+    });
+}
+
+/// Invariants 4 and 7: one thread drops an arena, another makes one, of the same
+/// memory if it comes late enough.
+#[test]
+fn recycled_by_another_thread() {
+    let model = Model {
+        name: "arena::recycled_by_another_thread",
+        bound: Bound::Unbounded,
+        quick: Bound::Preemptions(2),
+        at_least: 4,
+        outcomes: &["fresh", "recycled"],
+    };
+    check(model, |outcomes| {
+        let pool = Arc::new(ArenaPool::new(1 << 10));
+        let options = ArenaOptions {
+            block_size: 64,
+            pool: Some(Arc::clone(&pool)),
+            ..ArenaOptions::default()
+        };
+        let before = ConcurrentArena::new(options.clone()).expect("an arena");
+        take(&before, 16);
+        let allocated = before.usage().allocated;
+        let other = thread::spawn({
+            let (pool, outcomes) = (Arc::clone(&pool), outcomes.clone());
+            move || {
+                let arena = ConcurrentArena::new(options).expect("an arena");
+                let lent = pool.lent();
+                outcomes.note(if lent > 0 { "recycled" } else { "fresh" });
+                // The second one is in a block that the arena before had not.
+                let ranges = [take(&arena, 16), take(&arena, 64)];
+                assert_disjoint(&ranges);
+                assert_exact(&arena, &ranges);
+                lent
+            }
+        });
+        drop(before);
+        let lent = other.join().expect("no panic");
+        assert!(lent == 0 || lent == allocated, "all or nothing: {lent}");
+        assert_eq!(pool.lent(), 0);
+        assert!(pool.retained() >= allocated, "what was lent came back");
     });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shuttle::thread;
-use verimem::arena::{ArenaOptions, ConcurrentArena, UNIT};
+use verimem::arena::{ArenaOptions, ArenaPool, ConcurrentArena, UNIT};
 use verimem::checker::set_shard_index;
 use verimem_loom_tests::shuttle_model::{Model, check};
 
@@ -148,5 +148,59 @@ fn two_threads_exhausted() {
             vec![(piece.offset, piece.offset + 2)]
         });
         assert_accounted(&arena, ranges);
+    });
+}
+
+/// Invariants 2, 5 and 7: three threads make arenas in turn from one pool, which
+/// another clears; nobody's bytes change, and the limit holds.
+#[test]
+fn arenas_share_a_pool() {
+    const LIMIT: usize = 700;
+    let model = Model {
+        name: "arena::arenas_share_a_pool",
+        iterations: 5_000,
+        exhaust: false,
+    };
+    check(model, || {
+        let pool = Arc::new(ArenaPool::new(LIMIT));
+        let lives = |pool: &Arc<ArenaPool>, index: u8| {
+            for life in 0..3 {
+                let arena = ConcurrentArena::new(ArenaOptions {
+                    block_size: 128,
+                    pool: Some(Arc::clone(pool)),
+                    ..ArenaOptions::default()
+                });
+                let arena = arena.expect("an arena");
+                let mark = index * 16 + life;
+                let pieces = [24, 100, 40, 200].map(|bytes| {
+                    let piece = arena.allocate(bytes).expect("there is room");
+                    // SAFETY: the allocation has so many bytes, this thread's own.
+                    unsafe { piece.ptr.write_bytes(mark, bytes) };
+                    (piece, bytes)
+                });
+                assert!(pool.retained() <= LIMIT);
+                for (piece, bytes) in pieces {
+                    // SAFETY: as above, written above.
+                    let written = unsafe { piece.ptr.add(bytes - 1).read() };
+                    assert_eq!(written, mark, "invariant 7");
+                }
+                let ranges =
+                    pieces.map(|(piece, bytes)| (piece.offset, piece.offset + units(bytes)));
+                assert_accounted(&arena, ranges.into());
+            }
+        };
+        let threads: Vec<_> = (0..3)
+            .map(|index| {
+                let pool = Arc::clone(&pool);
+                thread::spawn(move || lives(&pool, index))
+            })
+            .collect();
+        pool.clear();
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+        lives(&pool, 3);
+        assert_eq!(pool.lent(), 0);
+        assert!((1..=LIMIT).contains(&pool.retained()));
     });
 }

@@ -3,6 +3,7 @@
 mod block;
 mod budget;
 mod concurrent;
+mod pool;
 
 use core::ptr::NonNull;
 use std::vec::Vec;
@@ -55,13 +56,22 @@ struct Model {
 impl Model {
     /// Checks that fresh memory is zeroed, and fills it.
     fn take(&mut self, start: NonNull<u8>, len: usize) {
-        let fill = self.taken.len() as u8 | 1;
         for at in 0..len {
             // SAFETY: the arena handed out `len` bytes from `start`.
             let byte = unsafe { start.add(at) };
             // SAFETY: as above; nobody else has this byte.
             assert_eq!(unsafe { byte.read() }, 0, "fresh memory is zeroed");
-            // SAFETY: as above.
+        }
+        self.take_used(start, len);
+    }
+
+    /// Fills memory that an arena of before may have written to.
+    fn take_used(&mut self, start: NonNull<u8>, len: usize) {
+        let fill = self.taken.len() as u8 | 1;
+        for at in 0..len {
+            // SAFETY: the arena handed out `len` bytes from `start`.
+            let byte = unsafe { start.add(at) };
+            // SAFETY: as above; nobody else has this byte.
             unsafe { byte.write(fill) };
         }
         self.taken.push(Taken { start, len, fill });

@@ -5,6 +5,7 @@
 
 mod checker;
 mod ci;
+mod counts;
 mod fuzz;
 mod orderings;
 mod process;
@@ -56,6 +57,8 @@ enum Task {
     Tidy,
     /// Show that the production backend of the `sync` module costs nothing
     ZeroCost,
+    /// Count instructions and cache misses with valgrind, and compare with the stored figures
+    Counts(counts::CountsArgs),
     /// Everything that has to pass before a change lands
     Ci {
         /// Stop at the first step that fails
@@ -122,6 +125,7 @@ fn run(task: Task) -> Result<(), String> {
         Task::Fuzz { seconds, target } => fuzz::run(&workspace, seconds, target.as_deref()),
         Task::Tidy => tidy::run(&workspace),
         Task::ZeroCost => zero_cost::run(&workspace),
+        Task::Counts(args) => counts::run(&workspace, &args),
         Task::Ci {
             fail_fast,
             only,

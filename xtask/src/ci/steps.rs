@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use super::msrv;
 use super::tally::Tally;
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{counts, process};
 
 /// How long each fuzz target runs in CI.
 const FUZZ_SECONDS: &str = "20";
@@ -136,6 +136,9 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
         vec![block_table_tests(workspace)],
     ));
     steps.push(Step::new("zero-cost", vec![xtask("zero-cost")]));
+    let mut counted = Step::new("counts", vec![xtask("counts")]);
+    counted.skip = counts::unsupported();
+    steps.push(counted);
     steps.extend([
         Step::new("loom", vec![xtask("loom")]),
         Step::new("shuttle", vec![xtask("shuttle")]),

@@ -1,0 +1,148 @@
+//! What `cargo xtask counts` runs under valgrind: one workload of a memtable, the
+//! same to the last instruction in each run. The task tells valgrind to count
+//! inside of [`verimem_counts_measured`] only, so making keys and filling a table
+//! that is to be read are not counted.
+//!
+//! `counts WORKLOAD` prints the number of operations.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, seed_thread_rng};
+
+const ENTRIES: usize = 20_000;
+const VALUE_BYTES: usize = 100;
+
+type Key = [u8; 16];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Workload {
+    FillRandom,
+    FillSequential,
+    GetHit,
+    ScanForward,
+}
+
+const WORKLOADS: [(&str, Workload); 4] = [
+    ("fill-random", Workload::FillRandom),
+    ("fill-sequential", Workload::FillSequential),
+    ("get-hit", Workload::GetHit),
+    ("scan-forward", Workload::ScanForward),
+];
+
+fn main() -> ExitCode {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let Some((_, workload)) = WORKLOADS.into_iter().find(|(known, _)| *known == name) else {
+        let names = WORKLOADS.map(|(known, _)| known).join(", ");
+        eprintln!("error: no workload `{name}`; there are: {names}");
+        return ExitCode::FAILURE;
+    };
+    match run(workload) {
+        Ok(operations) if operations == ENTRIES => {
+            println!("{operations}");
+            ExitCode::SUCCESS
+        }
+        Ok(operations) => {
+            eprintln!("error: {operations} operations in place of {ENTRIES}");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(workload: Workload) -> verimem::Result<usize> {
+    // Heights are drawn from it.
+    seed_thread_rng(1);
+    let mut keys = keys(1);
+    if workload == Workload::FillSequential {
+        keys.sort_unstable();
+    }
+    // As many shards as this thread needs, whatever the machine.
+    let table = MemTable::builder().arena_shards(1).build()?;
+    if matches!(workload, Workload::GetHit | Workload::ScanForward) {
+        fill(&table, &keys)?;
+        // Not in the order in which they lie in the table's memory.
+        shuffle(&mut keys);
+    }
+    verimem_counts_measured(workload, &table, &keys)
+}
+
+/// Everything in here is counted.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn verimem_counts_measured(
+    workload: Workload,
+    table: &MemTable,
+    keys: &[Key],
+) -> verimem::Result<usize> {
+    match workload {
+        Workload::FillRandom | Workload::FillSequential => fill(table, keys),
+        Workload::GetHit => get(table, keys),
+        Workload::ScanForward => scan(table),
+    }
+}
+
+#[inline(never)]
+fn fill(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
+    let value = [0xAB; VALUE_BYTES];
+    for (sequence, key) in (1..).zip(keys) {
+        table.add(sequence, Kind::VALUE, key, black_box(&value))?;
+    }
+    Ok(keys.len())
+}
+
+fn get(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
+    let mut hits = 0;
+    for key in keys {
+        if let Lookup::Found { value, .. } = table.get(key, MAX_SEQUENCE_NUMBER)? {
+            hits += usize::from(consume(value));
+        }
+    }
+    Ok(hits)
+}
+
+fn scan(table: &MemTable) -> verimem::Result<usize> {
+    let mut entries = 0;
+    let mut cursor = table.iter();
+    cursor.seek_to_first();
+    while let Some(entry) = cursor.entry()? {
+        entries += usize::from(consume(entry.user_key) && consume(entry.value));
+        cursor.next();
+    }
+    Ok(entries)
+}
+
+/// Reads the ends, so that every line but those between is touched.
+fn consume(bytes: &[u8]) -> bool {
+    black_box(bytes.first()).is_some() && black_box(bytes.last()).is_some()
+}
+
+/// The numbers of SplitMix64.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+fn keys(seed: u64) -> Vec<Key> {
+    let mut numbers = Numbers(seed);
+    let mut key = || (u128::from(numbers.next()) << 64 | u128::from(numbers.next())).to_be_bytes();
+    (0..ENTRIES).map(|_| key()).collect()
+}
+
+/// Fisher and Yates.
+fn shuffle(keys: &mut [Key]) {
+    let mut numbers = Numbers(2);
+    for last in (1..keys.len()).rev() {
+        keys.swap(last, (numbers.next() % (last as u64 + 1)) as usize);
+    }
+}

@@ -119,12 +119,12 @@ impl Tolerance {
         if same_tools {
             Self {
                 instructions: 0.03,
-                misses: 0.10,
+                misses: 0.05,
             }
         } else {
             Self {
                 instructions: 0.12,
-                misses: 0.20,
+                misses: 0.10,
             }
         }
     }

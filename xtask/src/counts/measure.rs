@@ -21,7 +21,7 @@ const CACHES: [&str; 3] = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=1048576,1
 /// The function inside of which callgrind counts.
 const COUNTED: &str = "verimem_counts_measured";
 
-/// One workload takes about a second.
+/// One workload takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(300);
 
 pub fn all(workspace: &Workspace) -> Result<Figures, String> {

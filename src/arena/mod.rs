@@ -117,6 +117,7 @@ pub(crate) fn boxed_slice<T>(length: usize, element: impl FnMut() -> T) -> Resul
 }
 
 /// Bytes rounded up to units.
+#[inline]
 pub(crate) fn units_of(bytes: usize) -> Result<u32> {
     u32::try_from(bytes.max(1).div_ceil(UNIT))
         .ok()
@@ -128,6 +129,7 @@ pub(crate) fn units_of(bytes: usize) -> Result<u32> {
 }
 
 /// Units as bytes; saturates where a machine's address space is smaller.
+#[inline]
 pub(crate) fn bytes_of(units: u32) -> usize {
     usize::try_from(units)
         .unwrap_or(usize::MAX)

@@ -180,8 +180,10 @@ fn arenas_share_a_pool() {
                 });
                 assert!(pool.retained() <= LIMIT);
                 for (piece, bytes) in pieces {
-                    // SAFETY: as above, written above.
-                    let written = unsafe { piece.ptr.add(bytes - 1).read() };
+                    // SAFETY: as above.
+                    let last = unsafe { piece.ptr.add(bytes - 1) };
+                    // SAFETY: as above; written above.
+                    let written = unsafe { last.read() };
                     assert_eq!(written, mark, "invariant 7");
                 }
                 let ranges =

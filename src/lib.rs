@@ -29,6 +29,7 @@ mod entry;
 mod error;
 mod key;
 pub mod memtable;
+mod prefetch;
 pub mod rep;
 pub mod skiplist;
 mod sync;
@@ -40,7 +41,7 @@ pub use key::{
     PrefixExtractor, ReverseBytewiseComparator, SequenceNumber,
 };
 pub use memtable::{Lookup, MemTable, MemTableBuilder, MergeBase, Stats, VisibleIter, Writer};
-pub use skiplist::Hint;
+pub use skiplist::{BatchError, Hint};
 pub use sync::{ledger, seed_thread_rng};
 
 /// What models of the concurrent parts need and users do not.
@@ -87,8 +88,7 @@ pub mod checker {
         ticket: &mut Ticket<'_>,
         entry: &EntryRef<'_>,
     ) -> Result<()> {
-        let mut context = InsertContext::new();
         // SAFETY: exclusivity is passed on from the caller; the ticket as for `insert`.
-        unsafe { list.insert_near(Sharing::Exclusive, ticket, &mut context, entry, || ()) }
+        unsafe { list.insert_alone(ticket, entry, || ()) }
     }
 }

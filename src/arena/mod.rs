@@ -57,6 +57,7 @@ pub use concurrent::ConcurrentArena;
 pub use options::ArenaOptions;
 pub use pool::ArenaPool;
 pub(crate) use space::{Space, SpaceView};
+pub(crate) use ticket::Memory;
 pub use ticket::Ticket;
 
 use core::ptr::NonNull;

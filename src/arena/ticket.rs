@@ -63,6 +63,27 @@ impl Allocate for Ticket<'_> {
     }
 }
 
+/// Where one writer allocates: from its ticket if it has one, else from the arena.
+#[derive(Debug)]
+pub(crate) struct Memory<'a> {
+    pub(crate) arena: &'a ConcurrentArena,
+    pub(crate) ticket: Option<Ticket<'a>>,
+}
+
+impl Allocate for Memory<'_> {
+    #[inline]
+    fn allocate(&mut self, bytes: usize) -> Result<Allocation> {
+        match &mut self.ticket {
+            Some(ticket) => Allocate::allocate(ticket, bytes),
+            None => self.arena.allocate(bytes),
+        }
+    }
+
+    fn abandon(&mut self, bytes: usize) {
+        self.arena.waste(bytes.next_multiple_of(UNIT));
+    }
+}
+
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         if self.rest.range.units() > 0 {

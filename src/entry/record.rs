@@ -172,6 +172,36 @@ impl RawRecord {
         (user_key, u64::from_le_bytes(tag))
     }
 
+    /// The value.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawRecord::new`], for the whole of `'a`; `user_key` is this
+    /// record's.
+    #[inline(always)]
+    unsafe fn value_after(self, user_key: &[u8]) -> &[u8] {
+        // SAFETY: the tag follows the user key, and the value's length the tag.
+        let value_len = unsafe { user_key.as_ptr().add(user_key.len() + TAG_LEN) };
+        // SAFETY: a varint32 begins there.
+        let (value_len, value) = unsafe { raw_varint32(value_len) };
+        // SAFETY: the value follows; the caller keeps it readable for `'a`.
+        unsafe { core::slice::from_raw_parts(value, value_len as usize) }
+    }
+
+    /// Bytes from the start of the record to the end of its value.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawRecord::new`].
+    #[inline]
+    pub(crate) unsafe fn len(self) -> usize {
+        // SAFETY: passed on from the caller.
+        let (user_key, _) = unsafe { self.key() };
+        // SAFETY: as above.
+        let value = unsafe { self.value_after(user_key) };
+        value.as_ptr().addr() + value.len() - self.start.addr()
+    }
+
     /// The whole entry.
     ///
     /// # Errors
@@ -185,12 +215,8 @@ impl RawRecord {
     pub(crate) unsafe fn entry<'a>(self, protection: Protection) -> Result<EntryRef<'a>> {
         // SAFETY: passed on from the caller.
         let (user_key, tag) = unsafe { self.key() };
-        // SAFETY: the tag follows the user key, and the value's length the tag.
-        let value_len = unsafe { user_key.as_ptr().add(user_key.len() + TAG_LEN) };
-        // SAFETY: a varint32 begins there.
-        let (value_len, value) = unsafe { raw_varint32(value_len) };
-        // SAFETY: the value follows; the caller keeps it readable for `'a`.
-        let value = unsafe { core::slice::from_raw_parts(value, value_len as usize) };
+        // SAFETY: as above.
+        let value = unsafe { self.value_after(user_key) };
         let entry = EntryRef {
             user_key,
             sequence: tag_sequence(tag),

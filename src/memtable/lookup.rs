@@ -3,7 +3,7 @@
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{Comparator, Kind, SequenceNumber};
-use crate::rep::{Cursor, Representation};
+use crate::rep::Representation;
 
 /// What a table says of a key at a snapshot (SPEC G1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,36 +61,29 @@ pub enum MergeBase<'a> {
     Missing,
 }
 
-/// The entry at the cursor, if its key is `user_key`.
-#[inline]
-pub(super) fn entry_of<'a, R: Representation>(
-    cursor: &Cursor<&'a R>,
-    user_key: &[u8],
-) -> Result<Option<EntryRef<'a>>> {
-    let Some((found, _)) = cursor.key() else {
-        return Ok(None);
-    };
-    if cursor
-        .handle()
-        .comparator()
-        .compare(found, user_key)
-        .is_ne()
-    {
-        return Ok(None);
-    }
-    cursor.entry_ref()
-}
-
 impl<'a> Lookup<'a> {
-    /// Reads the versions of `user_key` from the cursor on.
+    /// What `rep` says of `user_key` at `snapshot`.
     #[inline]
     pub(super) fn read<R: Representation>(
-        cursor: Cursor<&'a R>,
+        rep: &'a R,
+        user_key: &[u8],
+        snapshot: SequenceNumber,
+    ) -> Result<Lookup<'a>> {
+        Self::read_from(rep, rep.find(user_key, snapshot), user_key)
+    }
+
+    /// Reads the versions of `user_key` from its newest on.
+    #[inline]
+    pub(super) fn read_from<R: Representation>(
+        rep: &'a R,
+        newest: Option<R::Position>,
         user_key: &[u8],
     ) -> Result<Lookup<'a>> {
-        let Some(entry) = entry_of(&cursor, user_key)? else {
+        let Some(position) = newest else {
             return Ok(Lookup::NotFound);
         };
+        // SAFETY: the position came from this representation.
+        let entry = unsafe { rep.entry(position) }?;
         let EntryRef {
             sequence,
             kind,
@@ -98,7 +91,7 @@ impl<'a> Lookup<'a> {
             ..
         } = entry;
         if kind == Kind::MERGE {
-            return Self::read_merge(cursor, user_key, entry);
+            return Self::read_merge(rep, position, user_key, entry);
         }
         Ok(if kind.is_tombstone() {
             Lookup::Deleted { sequence, kind }
@@ -112,29 +105,42 @@ impl<'a> Lookup<'a> {
     }
 
     fn read_merge<R: Representation>(
-        mut cursor: Cursor<&'a R>,
+        rep: &'a R,
+        mut position: R::Position,
         user_key: &[u8],
         newest: EntryRef<'a>,
     ) -> Result<Lookup<'a>> {
         let mut operands = Vec::new();
         push(&mut operands, newest.value)?;
+        let mut trail = R::Trail::default();
         let base = loop {
-            cursor.next();
-            match entry_of(&cursor, user_key)? {
-                None => break MergeBase::Missing,
-                Some(entry) if entry.kind == Kind::MERGE => push(&mut operands, entry.value)?,
-                Some(entry) if entry.kind.is_tombstone() => {
-                    break MergeBase::Deleted {
-                        sequence: entry.sequence,
-                    };
-                }
-                Some(entry) => {
-                    break MergeBase::Value {
-                        value: entry.value,
-                        sequence: entry.sequence,
-                        kind: entry.kind,
-                    };
-                }
+            // SAFETY: the position came from this representation.
+            let Some(older) = (unsafe { rep.next(&mut trail, position) }) else {
+                break MergeBase::Missing;
+            };
+            position = older;
+            // SAFETY: as above.
+            let (found, _) = unsafe { rep.key(position) };
+            if rep.comparator().compare(found, user_key).is_ne() {
+                break MergeBase::Missing;
+            }
+            // SAFETY: as above.
+            let EntryRef {
+                sequence,
+                kind,
+                value,
+                ..
+            } = unsafe { rep.entry(position) }?;
+            if kind == Kind::MERGE {
+                push(&mut operands, value)?;
+            } else if kind.is_tombstone() {
+                break MergeBase::Deleted { sequence };
+            } else {
+                break MergeBase::Value {
+                    value,
+                    sequence,
+                    kind,
+                };
             }
         };
         Ok(Lookup::Merge {

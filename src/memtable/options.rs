@@ -5,8 +5,8 @@ use crate::arena::{ArenaOptions, ArenaPool, Budget, ConcurrentArena};
 use crate::entry::Protection;
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
-use crate::skiplist::{HeightSource, InsertContext, SkipList, SkipListOptions};
-use crate::sync::{Arc, UnsafeCell, unique_id};
+use crate::skiplist::{HeightSource, SkipList, SkipListOptions};
+use crate::sync::{Arc, unique_id};
 
 /// Builds a [`MemTable`].
 ///
@@ -159,7 +159,6 @@ impl<C: Comparator> MemTableBuilder<C> {
             earliest_sequence: self.earliest_sequence,
             door: Door::new(),
             counters: Counters::new(),
-            exclusive: UnsafeCell::new(InsertContext::new()),
         })
     }
 }

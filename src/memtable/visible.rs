@@ -157,9 +157,7 @@ impl<H: Handle> VisibleIter<H> {
         let Some((user_key, sequence)) = self.cursor.key() else {
             return Ok(Lookup::NotFound);
         };
-        let mut cursor = Cursor::new(self.cursor.handle().rep());
-        cursor.seek(user_key, sequence);
-        Lookup::read(cursor, user_key)
+        Lookup::read(self.cursor.handle().rep(), user_key, sequence)
     }
 
     /// Goes to the first visible key.

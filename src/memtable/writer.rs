@@ -6,11 +6,11 @@ use core::marker::PhantomData;
 use super::MemTable;
 use super::counters::BatchCounts;
 use super::door::Side;
-use crate::arena::Ticket;
+use crate::arena::Memory;
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
-use crate::skiplist::{Hint, InsertContext, Sharing};
+use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
 
 /// A writer inside of a table: the right to add entries until it is dropped.
 ///
@@ -55,7 +55,7 @@ pub struct Writer<'t, C: Comparator = BytewiseComparator> {
     table: &'t MemTable<C>,
     side: Side,
     context: InsertContext,
-    ticket: Option<Ticket<'t>>,
+    memory: Memory<'t>,
     counts: BatchCounts,
     /// The door remembers which threads are inside.
     stays_on_its_thread: PhantomData<*const ()>,
@@ -77,7 +77,10 @@ impl<'t, C: Comparator> Writer<'t, C> {
             table,
             side,
             context: InsertContext::new(),
-            ticket: None,
+            memory: Memory {
+                arena: table.arena(),
+                ticket: None,
+            },
             counts: BatchCounts::new(),
             stays_on_its_thread: PhantomData,
         })
@@ -92,8 +95,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
     ///
     /// [`Error::Full`], [`Error::OutOfMemory`]; nothing is set aside then.
     pub fn reserve(&mut self, bytes: usize) -> Result<()> {
-        self.ticket = None;
-        self.ticket = Some(self.table.arena().reserve(bytes)?);
+        self.memory.ticket = None;
+        self.memory.ticket = Some(self.table.arena().reserve(bytes)?);
         Ok(())
     }
 
@@ -114,30 +117,60 @@ impl<'t, C: Comparator> Writer<'t, C> {
         value: &[u8],
     ) -> Result<()> {
         let entry = Self::checked(sequence, kind, user_key, value)?;
-        let table = self.table;
+        let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
+        let linked = || counts.count(&entry);
         match self.side {
-            Side::Shared => Self::insert(
-                table,
-                Sharing::Concurrent,
-                &mut self.ticket,
-                &mut self.context,
-                &entry,
-                &mut self.counts,
-            ),
-            Side::Exclusive => table.exclusive.with_mut(|context| {
-                // SAFETY: the door lets one exclusive writer in at a time, and
-                // whoever is let in sees what the one before did (M1).
-                let context = unsafe { &mut *context };
-                Self::insert(
-                    table,
-                    Sharing::Exclusive,
-                    &mut self.ticket,
-                    context,
-                    &entry,
-                    &mut self.counts,
-                )
-            }),
+            // SAFETY: any number of writers may insert concurrently; memory and
+            // context are the list's own.
+            Side::Shared => unsafe {
+                let context = &mut self.context;
+                rep.insert_near(Sharing::Concurrent, memory, context, &entry, linked)
+            },
+            // SAFETY: the door lets one exclusive writer in at a time, and whoever
+            // is let in sees what the one before did (M1).
+            Side::Exclusive => unsafe { rep.insert_alone(memory, &entry, linked) },
         }
+    }
+
+    /// As [`add`](Self::add) for each of the entries, in their order, with
+    /// several searches on their way at a time: about twice as fast as adding
+    /// them one by one where they lie apart. Best for sorted entries, not required.
+    ///
+    /// ```
+    /// use verimem::{EntryRef, Kind, MemTable};
+    ///
+    /// let table = MemTable::builder().build()?;
+    /// let entry = |sequence, user_key| EntryRef { user_key, sequence, kind: Kind::VALUE, value: b"" };
+    /// let entries = [entry(1, &b"a"[..]), entry(2, b"b"), entry(1, b"a")];
+    /// let refused = table.writer()?.add_batch(&entries).unwrap_err();
+    /// assert_eq!((refused.added, refused.error), (2, verimem::Error::Duplicate));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`add`](Self::add), with the number of entries before the one that
+    /// was refused: they are in the table, those after it are not.
+    pub fn add_batch(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
+        let refused = entries
+            .iter()
+            .position(|entry| entry.kind == Kind::RANGE_DELETION);
+        let accepted = &entries[..refused.unwrap_or(entries.len())];
+        let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
+        let linked = |entry: &EntryRef<'_>| counts.count(entry);
+        match self.side {
+            // SAFETY: as for `add`.
+            Side::Shared => unsafe {
+                let context = &mut self.context;
+                rep.insert_all(Sharing::Concurrent, memory, context, accepted, linked)?;
+            },
+            // SAFETY: as for `add`.
+            Side::Exclusive => unsafe { rep.insert_all_alone(memory, accepted, linked)? },
+        }
+        refused.map_or(Ok(()), |added| {
+            let error = Error::Unsupported("range deletions");
+            Err(BatchError { added, error })
+        })
     }
 
     /// As [`add`](Self::add), near where the hint was last used. O(log d) when
@@ -155,21 +188,15 @@ impl<'t, C: Comparator> Writer<'t, C> {
         value: &[u8],
     ) -> Result<()> {
         let entry = Self::checked(sequence, kind, user_key, value)?;
-        let table = self.table;
-        let counts = &mut self.counts;
+        let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = || counts.count(&entry);
         let sharing = match self.side {
             Side::Shared => Sharing::Concurrent,
             Side::Exclusive => Sharing::Exclusive,
         };
-        let rep = &table.rep;
-        match &mut self.ticket {
-            // SAFETY: the door keeps other writers out of an exclusive one's way
-            // (M1); ticket and arena are the list's own.
-            Some(ticket) => unsafe { rep.insert_hinted(sharing, ticket, hint, &entry, linked) },
-            // SAFETY: as above.
-            None => unsafe { rep.insert_hinted(sharing, &mut table.arena(), hint, &entry, linked) },
-        }
+        // SAFETY: the door keeps other writers out of an exclusive one's way (M1);
+        // the memory is the list's own.
+        unsafe { rep.insert_hinted(sharing, memory, hint, &entry, linked) }
     }
 
     fn checked<'e>(
@@ -191,38 +218,11 @@ impl<'t, C: Comparator> Writer<'t, C> {
             value,
         })
     }
-
-    #[inline]
-    fn insert(
-        table: &'t MemTable<C>,
-        sharing: Sharing,
-        ticket: &mut Option<Ticket<'t>>,
-        context: &mut InsertContext,
-        entry: &EntryRef<'_>,
-        counts: &mut BatchCounts,
-    ) -> Result<()> {
-        let linked = || counts.count(entry);
-        match ticket {
-            // SAFETY: the door keeps other writers out of an exclusive one's way
-            // (M1); ticket, arena and context are the list's own.
-            Some(ticket) => unsafe {
-                table
-                    .rep
-                    .insert_near(sharing, ticket, context, entry, linked)
-            },
-            // SAFETY: as above.
-            None => unsafe {
-                table
-                    .rep
-                    .insert_near(sharing, &mut table.arena(), context, entry, linked)
-            },
-        }
-    }
 }
 
 impl<C: Comparator> Drop for Writer<'_, C> {
     fn drop(&mut self) {
-        self.ticket = None;
+        self.memory.ticket = None;
         self.table.counters.fold(&self.counts);
         self.table.door.leave(self.side, self.table.id);
     }

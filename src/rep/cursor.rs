@@ -80,6 +80,7 @@ impl<R: Representation> Handle for Arc<R> {
 pub struct Cursor<H: Handle> {
     handle: H,
     position: Option<<H::Rep as Representation>::Position>,
+    trail: <H::Rep as Representation>::Trail,
 }
 
 impl<H: Handle> Cursor<H> {
@@ -88,6 +89,7 @@ impl<H: Handle> Cursor<H> {
         Self {
             handle,
             position: None,
+            trail: Default::default(),
         }
     }
 
@@ -123,36 +125,41 @@ impl<H: Handle> Cursor<H> {
     #[inline]
     pub fn seek(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
-        self.position = self.handle.rep().seek(user_key, sequence);
+        let rep = self.handle.rep();
+        self.position = rep.seek(&mut self.trail, user_key, sequence);
     }
 
     /// Goes to the last entry at or before `(user_key, sequence)`. O(log n).
     pub fn seek_for_prev(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
+        self.trail = Default::default();
         self.position = self.handle.rep().seek_for_prev(user_key, sequence);
     }
 
     /// Goes to the last entry before `(user_key, sequence)`. O(log n).
     pub fn seek_before(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
+        self.trail = Default::default();
         self.position = self.handle.rep().seek_before(user_key, sequence);
     }
 
     /// Goes to the first entry. O(1).
     pub fn seek_to_first(&mut self) {
         self.observe_seek();
-        self.position = self.handle.rep().first();
+        self.position = self.handle.rep().first(&mut self.trail);
     }
 
     /// Goes to the last entry. O(log n).
     pub fn seek_to_last(&mut self) {
         self.observe_seek();
+        self.trail = Default::default();
         self.position = self.handle.rep().last();
     }
 
     /// Goes to an entry at random. O(log n).
     pub fn seek_random(&mut self) {
         self.observe_seek();
+        self.trail = Default::default();
         self.position = self.handle.rep().random();
     }
 
@@ -162,7 +169,7 @@ impl<H: Handle> Cursor<H> {
         if let Some(position) = self.position {
             self.observe_step();
             // SAFETY: the position came from this handle's representation.
-            self.position = unsafe { self.handle.rep().next(position) };
+            self.position = unsafe { self.handle.rep().next(&mut self.trail, position) };
         }
     }
 
@@ -171,7 +178,7 @@ impl<H: Handle> Cursor<H> {
         if let Some(position) = self.position {
             self.observe_step();
             // SAFETY: the position came from this handle's representation.
-            self.position = unsafe { self.handle.rep().prev(position) };
+            self.position = unsafe { self.handle.rep().prev(&mut self.trail, position) };
         }
     }
 
@@ -224,6 +231,7 @@ impl<H: Handle + Clone> Clone for Cursor<H> {
         Self {
             handle: self.handle.clone(),
             position: self.position,
+            trail: self.trail.clone(),
         }
     }
 }

@@ -38,8 +38,30 @@ pub trait Representation: Sealed + Send + Sync + 'static {
     /// The order of user keys.
     fn comparator(&self) -> &Self::Comparator;
 
+    /// What a cursor remembers of the way, so that its next step is cheaper. It
+    /// decides how long a step takes, never where it leads. The default knows
+    /// nothing.
+    type Trail: Clone + Debug + Default + Send + Sync + 'static;
+
+    /// The newest entry of `user_key` that is not newer than `sequence`.
+    fn find(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
+
+    /// As [`find`](Self::find) for each of the keys, which is quicker than one
+    /// after the other; `found` hears the answers in the order of the keys.
+    fn find_all(
+        &self,
+        keys: &[&[u8]],
+        sequence: SequenceNumber,
+        found: impl FnMut(usize, Option<Self::Position>),
+    );
+
     /// The first entry at or after `(user_key, sequence)`.
-    fn seek(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
+    fn seek(
+        &self,
+        trail: &mut Self::Trail,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Self::Position>;
 
     /// The last entry at or before `(user_key, sequence)`.
     fn seek_for_prev(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
@@ -48,7 +70,7 @@ pub trait Representation: Sealed + Send + Sync + 'static {
     fn seek_before(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
 
     /// The first entry.
-    fn first(&self) -> Option<Self::Position>;
+    fn first(&self, trail: &mut Self::Trail) -> Option<Self::Position>;
 
     /// The last entry.
     fn last(&self) -> Option<Self::Position>;
@@ -60,15 +82,25 @@ pub trait Representation: Sealed + Send + Sync + 'static {
     ///
     /// # Safety
     ///
-    /// `position` was returned by this representation.
-    unsafe fn next(&self, position: Self::Position) -> Option<Self::Position>;
+    /// `position` was returned by this representation, and the trail was used
+    /// with this representation only since it was made.
+    unsafe fn next(
+        &self,
+        trail: &mut Self::Trail,
+        position: Self::Position,
+    ) -> Option<Self::Position>;
 
     /// The entry before a position.
     ///
     /// # Safety
     ///
-    /// `position` was returned by this representation.
-    unsafe fn prev(&self, position: Self::Position) -> Option<Self::Position>;
+    /// `position` was returned by this representation, and the trail was used
+    /// with this representation only since it was made.
+    unsafe fn prev(
+        &self,
+        trail: &mut Self::Trail,
+        position: Self::Position,
+    ) -> Option<Self::Position>;
 
     /// The user key and sequence number at a position.
     ///

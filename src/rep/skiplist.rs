@@ -5,7 +5,7 @@ use crate::arena::Offset;
 use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, SequenceNumber, tag_sequence};
-use crate::skiplist::{SkipList, Target};
+use crate::skiplist::{SkipList, Target, Trail};
 
 /// The skiplist as a representation (SPEC R1).
 pub type SkipListRep<C> = SkipList<C>;
@@ -15,14 +15,30 @@ impl<C> Sealed for SkipList<C> {}
 impl<C: Comparator> Representation for SkipList<C> {
     type Comparator = C;
     type Position = Offset;
+    type Trail = Trail;
 
     fn comparator(&self) -> &C {
         SkipList::comparator(self)
     }
 
     #[inline]
-    fn seek(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Offset> {
-        SkipList::seek(self, &Target::new(self.comparator(), user_key, sequence))
+    fn find(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Offset> {
+        SkipList::find(self, &Target::new(self.comparator(), user_key, sequence))
+    }
+
+    fn find_all(
+        &self,
+        keys: &[&[u8]],
+        sequence: SequenceNumber,
+        found: impl FnMut(usize, Option<Offset>),
+    ) {
+        SkipList::find_all(self, keys, sequence, found);
+    }
+
+    #[inline]
+    fn seek(&self, trail: &mut Trail, user_key: &[u8], sequence: SequenceNumber) -> Option<Offset> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        SkipList::seek(self, trail, &target)
     }
 
     fn seek_for_prev(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Offset> {
@@ -33,8 +49,8 @@ impl<C: Comparator> Representation for SkipList<C> {
         SkipList::seek_before(self, &Target::new(self.comparator(), user_key, sequence))
     }
 
-    fn first(&self) -> Option<Offset> {
-        SkipList::first(self)
+    fn first(&self, trail: &mut Trail) -> Option<Offset> {
+        SkipList::first(self, trail)
     }
 
     fn last(&self) -> Option<Offset> {
@@ -46,14 +62,14 @@ impl<C: Comparator> Representation for SkipList<C> {
     }
 
     #[inline]
-    unsafe fn next(&self, position: Offset) -> Option<Offset> {
+    unsafe fn next(&self, trail: &mut Trail, position: Offset) -> Option<Offset> {
         // SAFETY: passed on from the caller.
-        unsafe { SkipList::next(self, position) }
+        unsafe { SkipList::next(self, trail, position) }
     }
 
-    unsafe fn prev(&self, position: Offset) -> Option<Offset> {
+    unsafe fn prev(&self, trail: &mut Trail, position: Offset) -> Option<Offset> {
         // SAFETY: passed on from the caller.
-        unsafe { SkipList::prev(self, position) }
+        unsafe { SkipList::prev(self, trail, position) }
     }
 
     #[inline]

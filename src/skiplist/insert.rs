@@ -1,18 +1,12 @@
-//! Linking nodes.
+//! Finding out where an entry belongs, and inserting it there.
 
-use super::node::{NodePtr, Word};
 use super::search::Target;
 use super::splice::{Hint, Splice};
-use super::{SkipList, SpaceView};
+use super::{BatchError, SkipList};
 use crate::arena::{Allocate, Offset};
-use crate::entry::{EntryRef, Layout, write_record};
+use crate::entry::{EntryRef, Layout};
 use crate::error::{Error, Result};
 use crate::key::{Comparator, MAX_SEQUENCE_NUMBER};
-use crate::sync::ledger::{
-    FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR, FAULT_SKIPLIST_LINK_TOP_DOWN,
-    FAULT_SKIPLIST_NO_DUPLICATE_RETRY, FAULT_SKIPLIST_STORE_LINK,
-};
-use crate::sync::{fault, ord};
 
 /// Who else may be inserting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +20,13 @@ pub(crate) enum Sharing {
 /// What an inserter keeps from one insert to the next.
 #[derive(Debug)]
 pub(crate) struct InsertContext {
-    splice: Splice,
+    pub(super) splice: Splice,
     /// The node last inserted; 0 before the first.
-    last: Offset,
+    pub(super) last: Offset,
+    /// Its prefix; the largest where that is not known.
+    pub(super) last_prefix: u32,
     /// True while inserts land next to each other: then the splice is tried first.
-    run: bool,
+    pub(super) run: bool,
 }
 
 impl InsertContext {
@@ -38,19 +34,10 @@ impl InsertContext {
         Self {
             splice: Splice::new(),
             last: 0,
+            last_prefix: u32::MAX,
             run: true,
         }
     }
-}
-
-/// A node that is written and not linked yet.
-#[derive(Debug, Clone, Copy)]
-struct NewNode {
-    offset: Offset,
-    ptr: NodePtr,
-    height: usize,
-    prefix: u32,
-    allocated: usize,
 }
 
 impl<C: Comparator> SkipList<C> {
@@ -85,23 +72,91 @@ impl<C: Comparator> SkipList<C> {
         unsafe { self.insert_hinted(Sharing::Concurrent, &mut &*self.arena, hint, entry, || ()) }
     }
 
-    /// As [`insert`](Self::insert), without compare-exchange.
+    /// As [`insert`](Self::insert), without compare-exchange, and O(1) where keys
+    /// follow upon one another.
     ///
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
     pub fn insert_exclusive(&mut self, entry: &EntryRef<'_>) -> Result<()> {
-        let mut context = InsertContext::new();
         // SAFETY: `&mut self` excludes every other writer.
-        unsafe {
-            self.insert_near(
-                Sharing::Exclusive,
-                &mut &*self.arena,
-                &mut context,
-                entry,
-                || (),
-            )
-        }
+        unsafe { self.insert_alone(&mut &*self.arena, entry, || ()) }
+    }
+
+    /// As [`insert`](Self::insert) for each of the entries, in their order; several
+    /// searches are on their way at a time. Best for sorted entries, not required.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert), with the number of entries before the one
+    /// that was refused: they are inserted, those after it are not.
+    pub fn insert_batch(&self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
+        let mut context = InsertContext::new();
+        let memory = &mut &*self.arena;
+        // SAFETY: concurrent inserts need no exclusivity.
+        unsafe { self.insert_all(Sharing::Concurrent, memory, &mut context, entries, |_| ()) }
+    }
+
+    /// As [`insert_batch`](Self::insert_batch), without compare-exchange.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert_batch`](Self::insert_batch).
+    pub fn insert_batch_exclusive(
+        &mut self,
+        entries: &[EntryRef<'_>],
+    ) -> core::result::Result<(), BatchError> {
+        // SAFETY: `&mut self` excludes every other writer.
+        unsafe { self.insert_all_alone(&mut &*self.arena, entries, |_| ()) }
+    }
+
+    /// Inserts next to the last entry that was inserted so, if that is where the
+    /// entry belongs.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    ///
+    /// # Safety
+    ///
+    /// No other thread inserts at the same time, and all earlier inserts happen
+    /// before this one. `memory` allocates from this list's arena.
+    #[inline]
+    pub(crate) unsafe fn insert_alone(
+        &self,
+        memory: &mut impl Allocate,
+        entry: &EntryRef<'_>,
+        linked: impl FnOnce(),
+    ) -> Result<()> {
+        self.alone.with_mut(|context| {
+            // SAFETY: only the one inserter gets here, after the one before.
+            let context = unsafe { &mut *context };
+            // SAFETY: passed on from the caller.
+            unsafe { self.insert_near(Sharing::Exclusive, memory, context, entry, linked) }
+        })
+    }
+
+    /// As [`insert_alone`](Self::insert_alone) for each of the entries.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert_batch`](Self::insert_batch).
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_alone`](Self::insert_alone).
+    pub(crate) unsafe fn insert_all_alone(
+        &self,
+        memory: &mut impl Allocate,
+        entries: &[EntryRef<'_>],
+        linked: impl FnMut(&EntryRef<'_>),
+    ) -> core::result::Result<(), BatchError> {
+        self.alone.with_mut(|context| {
+            // SAFETY: only the one inserter gets here, after the one before.
+            let context = unsafe { &mut *context };
+            // SAFETY: passed on from the caller.
+            unsafe { self.insert_all(Sharing::Exclusive, memory, context, entries, linked) }
+        })
     }
 
     /// Inserts where `hint` says, or wherever else it belongs; calls `linked` as
@@ -161,21 +216,24 @@ impl<C: Comparator> SkipList<C> {
     ) -> Result<()> {
         let layout = self.check(entry)?;
         let target = Target::new(&self.comparator, entry.user_key, entry.sequence);
+        let follows = C::BYTE_PREFIX && context.last_prefix < target.prefix();
         let splice = &mut context.splice;
-        if !(context.run && self.brackets(splice, &target)) {
+        let near = context.run && splice.height > 0;
+        if !(near && self.brackets(splice, &target, 0, follows)) {
             self.locate_from_head(splice, &target);
-            let neighbours = [splice.prev[0], splice.next[0].offset()];
-            context.run = context.last == 0 || neighbours.contains(&context.last);
+            context.run = context.last == 0 || splice.is_beside(context.last);
         }
+        context.last_prefix = u32::MAX;
         // SAFETY: passed on from the caller.
         context.last = unsafe {
             self.insert_located(sharing, memory, splice, entry, &target, &layout, linked)?
         };
+        context.last_prefix = target.prefix();
         Ok(())
     }
 
     /// Checks an entry's numbers.
-    fn check(&self, entry: &EntryRef<'_>) -> Result<Layout> {
+    pub(super) fn check(&self, entry: &EntryRef<'_>) -> Result<Layout> {
         if entry.sequence > MAX_SEQUENCE_NUMBER {
             return Err(Error::SequenceTooLarge {
                 sequence: entry.sequence,
@@ -202,23 +260,20 @@ impl<C: Comparator> SkipList<C> {
         for level in (0..top).rev() {
             // SAFETY: `prev` is the head or was found on this level or above.
             let stop = unsafe { self.walk(view, target, prev, level, bound) };
-            (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
-            prev = stop.prev;
-            if stop.word.offset() != bound {
-                splice.equal = stop.equal;
-                bound = stop.word.offset();
-            }
+            splice.note(level, stop, bound);
+            (prev, bound) = (stop.prev, stop.word.offset());
         }
     }
 
-    /// True when the target belongs exactly where the splice is on level 0.
-    fn brackets(&self, splice: &mut Splice, target: &Target<'_>) -> bool {
-        splice.height > 0 && self.brackets_on(splice, target, 0)
-    }
-
     /// True when, on `level`, the splice's nodes are still adjacent and the
-    /// target is between them.
-    fn brackets_on(&self, splice: &mut Splice, target: &Target<'_>, level: usize) -> bool {
+    /// target is between them; `follows` says that it comes after the first.
+    fn brackets(
+        &self,
+        splice: &mut Splice,
+        target: &Target<'_>,
+        level: usize,
+        follows: bool,
+    ) -> bool {
         let view = self.view();
         let (prev, word) = (splice.prev[level], splice.next[level]);
         // SAFETY: a splice holds nodes found on their level.
@@ -227,16 +282,16 @@ impl<C: Comparator> SkipList<C> {
         if unsafe { Self::link(node, level) } != word {
             return false;
         }
-        if prev != self.head {
+        if prev != self.head && !follows {
             // SAFETY: as above.
             let before = unsafe { self.compare(view, prev, target) };
             if !before.is_lt() {
                 return false;
             }
         }
-        if word.offset() == 0 {
+        if let Some(passes) = Self::decide(word, 0, target) {
             splice.equal = false;
-            return true;
+            return !passes;
         }
         // SAFETY: as above.
         let after = unsafe { self.compare(view, word.offset(), target) };
@@ -247,7 +302,8 @@ impl<C: Comparator> SkipList<C> {
     /// Fills the splice starting from what it says, climbing as high as needed.
     fn locate_from_splice(&self, splice: &mut Splice, target: &Target<'_>) {
         let known = splice.height;
-        let Some(level) = (0..known).find(|&level| self.brackets_on(splice, target, level)) else {
+        let Some(level) = (0..known).find(|&level| self.brackets(splice, target, level, false))
+        else {
             return self.locate_from_head(splice, target);
         };
         if level > 0 {
@@ -260,213 +316,6 @@ impl<C: Comparator> SkipList<C> {
                 splice.equal = equal;
             }
             splice.height = known;
-        }
-    }
-
-    /// Writes and links a node where the splice says; returns its offset.
-    ///
-    /// # Safety
-    ///
-    /// As for [`insert_hinted`](Self::insert_hinted); the splice was filled for
-    /// this list and target.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of two inserts, not an interface"
-    )]
-    unsafe fn insert_located(
-        &self,
-        sharing: Sharing,
-        memory: &mut impl Allocate,
-        splice: &mut Splice,
-        entry: &EntryRef<'_>,
-        target: &Target<'_>,
-        layout: &Layout,
-        linked: impl FnOnce(),
-    ) -> Result<Offset> {
-        if splice.equal {
-            return Err(Error::Duplicate);
-        }
-        let view = self.view();
-        let node = self.write_node(memory, entry, target, layout)?;
-        let known = splice.height;
-        // Whatever happens to user code from here on, the splice is not trusted.
-        splice.height = 0;
-        for level in known..node.height {
-            // SAFETY: the head is a node of every level.
-            let stop = unsafe { self.walk(view, target, self.head, level, 0) };
-            (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
-        }
-        let mut linked = Some(linked);
-        let mut trusted = true;
-        let top_down = fault(&FAULT_SKIPLIST_LINK_TOP_DOWN);
-        for step in 0..node.height {
-            let level = if top_down {
-                node.height - 1 - step
-            } else {
-                step
-            };
-            // SAFETY: passed on from the caller.
-            let first = unsafe { self.link_level(sharing, view, splice, node, target, level) };
-            let Ok(first) = first else {
-                memory.abandon(node.allocated);
-                return Err(Error::Duplicate);
-            };
-            trusted &= first || level == 0;
-            if let (0, Some(linked)) = (level, linked.take()) {
-                linked();
-            }
-        }
-        splice.prev[..node.height].fill(node.offset);
-        if trusted {
-            splice.height = known.max(node.height);
-        }
-        Ok(node.offset)
-    }
-
-    /// Allocates a node and writes its record.
-    fn write_node(
-        &self,
-        memory: &mut impl Allocate,
-        entry: &EntryRef<'_>,
-        target: &Target<'_>,
-        layout: &Layout,
-    ) -> Result<NewNode> {
-        let height = self.heights.draw(entry);
-        let allocated = NodePtr::size(height, layout.len);
-        let place = memory.allocate(allocated)?;
-        // SAFETY: fresh memory of that size, aligned to `UNIT`.
-        let ptr = unsafe { NodePtr::construct(place.ptr, height) };
-        // SAFETY: constructed above, and not shared yet.
-        unsafe { ptr.shadow() }.write();
-        // SAFETY: the allocation has `layout.len` bytes for the record.
-        let record = unsafe { ptr.record() };
-        // SAFETY: as above; blocks start out zeroed, so the bytes are initialised,
-        // and nobody else has access to them yet.
-        let record = unsafe { core::slice::from_raw_parts_mut(record.as_ptr(), layout.len) };
-        write_record(record, entry, layout, self.protection);
-        let offset = place.offset + NodePtr::offset_in_allocation(height);
-        #[cfg(shuttle)]
-        self.remember(offset, height);
-        if height > self.levels() {
-            self.height
-                .fetch_max(height, ord!(SKIPLIST_HEIGHT_RAISE, Relaxed));
-        }
-        Ok(NewNode {
-            offset,
-            ptr,
-            height,
-            prefix: target.prefix(),
-            allocated,
-        })
-    }
-
-    /// Links a node on one level; true when the first attempt succeeded.
-    ///
-    /// # Errors
-    ///
-    /// On level 0, a duplicate.
-    ///
-    /// # Safety
-    ///
-    /// As for [`insert_located`](Self::insert_located).
-    unsafe fn link_level(
-        &self,
-        sharing: Sharing,
-        view: SpaceView<'_>,
-        splice: &mut Splice,
-        node: NewNode,
-        target: &Target<'_>,
-        level: usize,
-    ) -> Result<bool> {
-        let mut first = true;
-        loop {
-            let (prev, next) = (splice.prev[level], splice.next[level]);
-            if first || !fault(&FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR) {
-                // SAFETY: `level < node.height`, and nobody reads this link yet.
-                unsafe { Self::set_own_link(node.ptr, level, next) };
-            }
-            // SAFETY: a splice holds nodes found on their level.
-            let prev_node = unsafe { Self::node(view, prev) };
-            // SAFETY: as above; exclusivity is the caller's.
-            if unsafe { Self::publish(sharing, prev_node, level, next, node) } {
-                return Ok(first);
-            }
-            first = false;
-            // SAFETY: as above.
-            let stop = unsafe { self.walk(view, target, prev, level, 0) };
-            if level == 0 && stop.equal && !fault(&FAULT_SKIPLIST_NO_DUPLICATE_RETRY) {
-                return Err(Error::Duplicate);
-            }
-            (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
-        }
-    }
-
-    /// Points a node's own link at its successor, before anybody can read it.
-    ///
-    /// # Safety
-    ///
-    /// `level` is below the node's height.
-    #[inline(always)]
-    unsafe fn set_own_link(node: NodePtr, level: usize, next: Word) {
-        if level == 0 {
-            // SAFETY: every node has level 0.
-            let link = unsafe { node.link0() };
-            link.store(next.offset(), ord!(SKIPLIST_LINK0_INIT, Relaxed));
-        } else {
-            // SAFETY: passed on from the caller.
-            let link = unsafe { node.upper(level) };
-            link.store(next.0, ord!(SKIPLIST_UPPER_INIT, Relaxed));
-        }
-    }
-
-    /// Changes `prev`'s link from `expected` to the new node, if it still is `expected`.
-    ///
-    /// # Safety
-    ///
-    /// `prev` was found on `level` or above; with [`Sharing::Exclusive`] nobody
-    /// else changes links.
-    #[inline(always)]
-    unsafe fn publish(
-        sharing: Sharing,
-        prev: NodePtr,
-        level: usize,
-        expected: Word,
-        node: NewNode,
-    ) -> bool {
-        let word = Word::new(node.prefix, node.offset);
-        let exclusive = sharing == Sharing::Exclusive || fault(&FAULT_SKIPLIST_STORE_LINK);
-        // SAFETY: passed on from the caller.
-        if exclusive && unsafe { Self::link(prev, level) } != expected {
-            return false;
-        }
-        if level == 0 {
-            // SAFETY: every node has level 0.
-            let link = unsafe { prev.link0() };
-            if exclusive {
-                link.store(node.offset, ord!(SKIPLIST_LINK0_STORE, Release));
-                return true;
-            }
-            link.compare_exchange(
-                expected.offset(),
-                node.offset,
-                ord!(SKIPLIST_LINK0_CAS, Release),
-                ord!(SKIPLIST_LINK0_CAS_FAILED, Relaxed),
-            )
-            .is_ok()
-        } else {
-            // SAFETY: passed on from the caller.
-            let link = unsafe { prev.upper(level) };
-            if exclusive {
-                link.store(word.0, ord!(SKIPLIST_UPPER_STORE, Release));
-                return true;
-            }
-            link.compare_exchange(
-                expected.0,
-                word.0,
-                ord!(SKIPLIST_UPPER_CAS, Release),
-                ord!(SKIPLIST_UPPER_CAS_FAILED, Relaxed),
-            )
-            .is_ok()
         }
     }
 }

@@ -50,16 +50,22 @@
 //! (offsets). The prefix beside the offset in one word is this crate's.
 //! Expected cost of a search or insert is O(log n) comparisons.
 
+mod batch;
 mod height;
 mod insert;
+mod link;
 mod node;
+mod probe;
 mod search;
 mod splice;
+mod trail;
 
+pub use batch::BatchError;
 pub use height::{HeightSource, MAX_HEIGHT};
 pub(crate) use insert::{InsertContext, Sharing};
 pub(crate) use search::Target;
 pub use splice::Hint;
+pub use trail::Trail;
 
 use core::fmt;
 
@@ -67,9 +73,10 @@ use crate::arena::{ArenaUsage, ConcurrentArena, Offset, SpaceView};
 use crate::entry::{EntryRef, Protection, RawRecord};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator};
-use crate::sync::{Arc, AtomicUsize, unique_id};
+use crate::sync::{Arc, AtomicUsize, UnsafeCell, unique_id};
 use height::Heights;
 use node::NodePtr;
+use trail::Zones;
 
 /// Options of a list.
 ///
@@ -133,13 +140,22 @@ pub struct SkipList<C = BytewiseComparator> {
     height: AtomicUsize,
     max_height: usize,
     heights: Heights,
+    zones: Zones,
     protection: Protection,
     /// Hints are checked against it.
     id: u64,
     #[cfg(shuttle)]
     towers: crate::sync::Towers,
+    /// Where the one writer was that is alone; only touched by that writer.
+    alone: UnsafeCell<InsertContext>,
     arena: Arc<ConcurrentArena>,
 }
+
+// SAFETY: all fields but `alone` are `Send`; that one holds plain numbers.
+unsafe impl<C: Comparator> Send for SkipList<C> {}
+// SAFETY: all fields but `alone` are `Sync`; that one is only touched by a writer
+// that is alone, ordered after the one before (the contract of `insert_alone`).
+unsafe impl<C: Comparator> Sync for SkipList<C> {}
 
 impl<C: Comparator> SkipList<C> {
     /// Makes an empty list; the arena gives up a head node.
@@ -169,10 +185,12 @@ impl<C: Comparator> SkipList<C> {
             height: AtomicUsize::new(1),
             max_height: options.max_height,
             heights: Heights::new(options.heights, options.max_height, options.branching),
+            zones: Zones::new(options.branching),
             protection: options.protection,
             id: unique_id(),
             #[cfg(shuttle)]
             towers: crate::sync::Towers::default(),
+            alone: UnsafeCell::new(InsertContext::new()),
             arena,
         };
         #[cfg(shuttle)]

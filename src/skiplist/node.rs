@@ -3,14 +3,14 @@
 //! A node of height `h` lies in the arena like this, addresses ascending:
 //!
 //! ```text
-//! [upper h-1] ... [upper 1] [level 0] [shadow] [record ...]
+//! [level h-1] ... [level 1] [level 0] [shadow] [record ...]
 //!                           ^ the node's offset; a multiple of 8 bytes
 //! ```
 //!
-//! - `level 0` is a 32-bit offset: every search ends there, on the true successor.
-//! - `upper i` is a 64-bit word, the successor's key prefix above its 32-bit
-//!   offset, so that a search passes most nodes without touching them. The pair
-//!   is one atomic word: the prefix is exactly that of the node it stands beside.
+//! - `level i` is a 64-bit word, the successor's key prefix above its 32-bit
+//!   offset, so that a search passes most nodes, and knows most missing keys,
+//!   without touching them. The pair is one atomic word: the prefix is exactly
+//!   that of the node it stands beside.
 //! - `shadow` has no size in production. Under loom it stands for the record's
 //!   plain bytes, so that a read which is not ordered after the write is seen.
 //! - the record is [`crate::entry`]'s.
@@ -23,26 +23,23 @@
 use core::ptr::NonNull;
 
 use crate::arena::{Offset, UNIT};
-use crate::sync::{AtomicU32, AtomicU64, Shadow};
+use crate::sync::{AtomicU64, Shadow};
 
-const LINK0_SIZE: usize = size_of::<AtomicU32>();
-const UPPER_SIZE: usize = size_of::<AtomicU64>();
+/// Bytes of one link.
+pub(super) const LINK_SIZE: usize = size_of::<AtomicU64>();
 /// Where the shadow is, counted from the level-0 link.
-const SHADOW_AT: usize = LINK0_SIZE.next_multiple_of(align_of::<Shadow>());
+const SHADOW_AT: usize = LINK_SIZE.next_multiple_of(align_of::<Shadow>());
 /// Where the record is, counted from the level-0 link.
 pub(super) const RECORD_AT: usize = SHADOW_AT + size_of::<Shadow>();
 
 const _: () = assert!(
-    UPPER_SIZE % UNIT == 0
-        && align_of::<AtomicU64>() <= UNIT
-        && align_of::<AtomicU32>() <= UNIT
-        && align_of::<Shadow>() <= UNIT,
+    LINK_SIZE % UNIT == 0 && align_of::<AtomicU64>() <= UNIT && align_of::<Shadow>() <= UNIT,
     "links keep the alignment of the node"
 );
 #[cfg(not(any(loom, shuttle)))]
 const _: () = assert!(
-    RECORD_AT == 4,
-    "a production node has four bytes before its record"
+    RECORD_AT == 8,
+    "a production node has eight bytes before its record"
 );
 
 /// What a link holds: the successor's prefix and offset.
@@ -89,7 +86,7 @@ impl NodePtr {
     /// Bytes to allocate for a node of `height` with a record of `record_len`.
     #[inline]
     pub(super) fn size(height: usize, record_len: usize) -> usize {
-        let links = (height - 1) * UPPER_SIZE + RECORD_AT;
+        let links = (height - 1) * LINK_SIZE + RECORD_AT;
         debug_assert!(
             record_len <= usize::MAX - links,
             "a record's limit leaves room for its links"
@@ -100,7 +97,7 @@ impl NodePtr {
     /// How far a node's offset is from the start of its allocation, in units.
     #[inline]
     pub(super) fn offset_in_allocation(height: usize) -> u32 {
-        ((height - 1) * (UPPER_SIZE / UNIT)) as u32
+        ((height - 1) * (LINK_SIZE / UNIT)) as u32
     }
 
     /// Makes the links and the shadow of a node in fresh memory.
@@ -110,16 +107,14 @@ impl NodePtr {
     /// `memory` is aligned to [`UNIT`], has [`size`](Self::size)`(height, ..)`
     /// bytes and is used by nobody else.
     pub(super) unsafe fn construct(memory: NonNull<u8>, height: usize) -> Self {
-        // SAFETY: the level-0 link follows `height - 1` upper links, inside of the allocation.
-        let link0 = unsafe { memory.add((height - 1) * UPPER_SIZE) };
-        for level in 1..height {
-            // SAFETY: the upper link of `level < height` is inside of the allocation.
-            let upper = unsafe { link0.sub(level * UPPER_SIZE) };
+        // SAFETY: the level-0 link follows the `height - 1` above, inside of the allocation.
+        let link0 = unsafe { memory.add((height - 1) * LINK_SIZE) };
+        for level in 0..height {
+            // SAFETY: the link of `level < height` is inside of the allocation.
+            let link = unsafe { link0.sub(level * LINK_SIZE) };
             // SAFETY: aligned, in bounds, and nobody else's.
-            unsafe { upper.cast().write(AtomicU64::new(Word::NIL.0)) };
+            unsafe { link.cast().write(AtomicU64::new(Word::NIL.0)) };
         }
-        // SAFETY: aligned, in bounds, and nobody else's.
-        unsafe { link0.cast().write(AtomicU32::new(0)) };
         // SAFETY: the shadow follows the level-0 link, inside of the allocation.
         let shadow = unsafe { link0.add(SHADOW_AT) };
         // SAFETY: aligned, in bounds, and nobody else's.
@@ -127,37 +122,25 @@ impl NodePtr {
         Self(link0)
     }
 
-    /// The link to the next node.
+    /// The link to the next node on `level`.
     ///
     /// # Safety
     ///
     /// The node was made by [`construct`](Self::construct), whose writes happen
-    /// before this call, and its arena outlives `'a`.
+    /// before this call, its arena outlives `'a`, and `level` is below its height.
     #[inline(always)]
-    pub(super) unsafe fn link0<'a>(self) -> &'a AtomicU32 {
-        // SAFETY: `construct` made an atomic here; only shared references to it exist.
-        unsafe { self.0.cast().as_ref() }
-    }
-
-    /// The link to the next node on `level`, which is not 0.
-    ///
-    /// # Safety
-    ///
-    /// As for [`link0`](Self::link0), and `level` is below the node's height.
-    #[inline(always)]
-    pub(super) unsafe fn upper<'a>(self, level: usize) -> &'a AtomicU64 {
-        debug_assert!(level > 0, "level 0 has a link of another type");
+    pub(super) unsafe fn link<'a>(self, level: usize) -> &'a AtomicU64 {
         // SAFETY: `level` is below the height, so the link is inside of the allocation.
-        let upper = unsafe { self.0.sub(level * UPPER_SIZE) };
+        let link = unsafe { self.0.sub(level * LINK_SIZE) };
         // SAFETY: `construct` made an atomic here; only shared references to it exist.
-        unsafe { upper.cast().as_ref() }
+        unsafe { link.cast().as_ref() }
     }
 
     /// What stands for the record's bytes under a checker.
     ///
     /// # Safety
     ///
-    /// As for [`link0`](Self::link0).
+    /// As for [`link`](Self::link).
     #[inline(always)]
     pub(super) unsafe fn shadow<'a>(self) -> &'a Shadow {
         // SAFETY: inside of the allocation.
@@ -186,12 +169,10 @@ impl NodePtr {
 /// it any more.
 #[cfg(shuttle)]
 pub(super) unsafe fn drop_links(link0: NonNull<u8>, height: usize) {
-    for level in 1..height {
-        // SAFETY: the upper link of `level < height` is inside of the allocation.
-        let upper = unsafe { link0.sub(level * UPPER_SIZE) };
+    for level in 0..height {
+        // SAFETY: the link of `level < height` is inside of the allocation.
+        let link = unsafe { link0.sub(level * LINK_SIZE) };
         // SAFETY: `construct` made an atomic here, and nobody uses it any more.
-        unsafe { upper.cast::<AtomicU64>().drop_in_place() };
+        unsafe { link.cast::<AtomicU64>().drop_in_place() };
     }
-    // SAFETY: as above.
-    unsafe { link0.cast::<AtomicU32>().drop_in_place() };
 }

@@ -4,6 +4,7 @@ use core::cmp::Ordering;
 
 use super::height::MAX_HEIGHT;
 use super::node::{NodePtr, Word};
+use super::trail::Trail;
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, SequenceNumber, tag_sequence};
@@ -44,7 +45,7 @@ impl<'k> Target<'k> {
 
 /// Which nodes a descent passes over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub(super) enum Pass {
     /// Those before the target.
     Less,
     /// Those before the target, and the target.
@@ -96,14 +97,26 @@ impl<C: Comparator> SkipList<C> {
     /// `node` is the head or was found on `level` or above, by following links.
     #[inline(always)]
     pub(super) unsafe fn link(node: NodePtr, level: usize) -> Word {
-        if level == 0 {
-            // SAFETY: who finds a node sees its links (S4).
-            let link = unsafe { node.link0() };
-            Word::new(0, link.load(ord!(SKIPLIST_LINK0_LOAD, Acquire)))
+        // SAFETY: who finds a node on a level sees its links there and below (S3, S4).
+        let link = unsafe { node.link(level) };
+        Word(if level == 0 {
+            link.load(ord!(SKIPLIST_LINK0_LOAD, Acquire))
         } else {
-            // SAFETY: who finds a node on a level sees its links there and below (S3, S4).
-            let link = unsafe { node.upper(level) };
-            Word(link.load(ord!(SKIPLIST_UPPER_LOAD, Acquire)))
+            link.load(ord!(SKIPLIST_UPPER_LOAD, Acquire))
+        })
+    }
+
+    /// Whether a link leads to a node before the target, where the word says so
+    /// by itself. `bound` is a node known not to be, or 0.
+    #[inline(always)]
+    pub(super) fn decide(word: Word, bound: Offset, target: &Target<'_>) -> Option<bool> {
+        let next = word.offset();
+        if next == 0 || next == bound || C::BYTE_PREFIX && word.prefix() > target.prefix {
+            Some(false)
+        } else if C::BYTE_PREFIX && word.prefix() < target.prefix {
+            Some(true)
+        } else {
+            None
         }
     }
 
@@ -149,12 +162,9 @@ impl<C: Comparator> SkipList<C> {
             // SAFETY: `prev` was found on this level or above.
             let word = unsafe { Self::link(node, level) };
             let next = word.offset();
-            let prefixed = C::BYTE_PREFIX && level > 0;
             let mut equal = false;
-            let stop = if next == 0 || next == bound || prefixed && word.prefix() > target.prefix {
-                true
-            } else if prefixed && word.prefix() < target.prefix {
-                false
+            let stop = if let Some(passes) = Self::decide(word, bound, target) {
+                !passes
             } else {
                 // SAFETY: a link led to `next`.
                 let order = unsafe { self.compare(view, next, target) };
@@ -170,81 +180,107 @@ impl<C: Comparator> SkipList<C> {
         }
     }
 
-    /// The last node passed over, and its successor; the head stands for "before all".
+    /// Where a search ends on level 0; `note` hears where it ended on each level.
     #[inline(always)]
-    fn descend(&self, target: &Target<'_>, pass: Pass) -> (Offset, Offset) {
+    pub(super) fn descend(
+        &self,
+        target: &Target<'_>,
+        pass: Pass,
+        mut note: impl FnMut(usize, Stop),
+    ) -> Stop {
         let view = self.view();
-        let mut prev = self.head;
-        let mut bound = 0;
+        let mut stop = Stop {
+            prev: self.head,
+            word: Word::NIL,
+            equal: false,
+        };
         for level in (0..self.levels()).rev() {
             if level == 0 && fault(&FAULT_SKIPLIST_SKIP_LEVEL0_COMPARE) {
                 break;
             }
             // SAFETY: `prev` is the head or was found one level above.
-            let stop = unsafe { self.walk_past(view, target, prev, level, pass, bound) };
-            prev = stop.prev;
-            bound = stop.word.offset();
+            stop =
+                unsafe { self.walk_past(view, target, stop.prev, level, pass, stop.word.offset()) };
+            note(level, stop);
         }
-        (prev, bound)
+        stop
+    }
+
+    /// The newest entry of the target's user key that is not newer than the
+    /// target; O(log n). Most keys that are not there are known by their prefix.
+    #[inline]
+    pub(crate) fn find(&self, target: &Target<'_>) -> Option<Offset> {
+        let stop = self.descend(target, Pass::Less, |_, _| ());
+        self.found(stop.word, target)
+    }
+
+    /// The node that a link leads to, if its user key is the target's.
+    #[inline(always)]
+    pub(super) fn found(&self, word: Word, target: &Target<'_>) -> Option<Offset> {
+        let next = word.offset();
+        if next == 0 || C::BYTE_PREFIX && word.prefix() != target.prefix {
+            return None;
+        }
+        // SAFETY: links of this list led to `next`.
+        let record = unsafe { Self::record(self.view(), next) };
+        // SAFETY: records stay as they are while the list is borrowed.
+        let (user_key, _) = unsafe { record.key() };
+        let same = self.comparator.compare(user_key, target.user_key).is_eq();
+        same.then_some(next)
     }
 
     /// The first entry at or after the target; O(log n).
     #[inline]
-    pub(crate) fn seek(&self, target: &Target<'_>) -> Option<Offset> {
-        let (_, next) = self.descend(target, Pass::Less);
+    pub(crate) fn seek(&self, trail: &mut Trail, target: &Target<'_>) -> Option<Offset> {
+        trail.begin(self.levels());
+        let stop = self.descend(target, Pass::Less, |level, stop| {
+            trail.note(level, stop.word.offset());
+        });
+        let next = stop.word.offset();
         (next != 0).then_some(next)
     }
 
     /// The last entry at or before the target; O(log n).
     pub(crate) fn seek_for_prev(&self, target: &Target<'_>) -> Option<Offset> {
-        let (prev, _) = self.descend(target, Pass::LessOrEqual);
+        let Stop { prev, .. } = self.descend(target, Pass::LessOrEqual, |_, _| ());
         (prev != self.head).then_some(prev)
     }
 
     /// The last entry before the target; O(log n).
     pub(crate) fn seek_before(&self, target: &Target<'_>) -> Option<Offset> {
-        let (prev, _) = self.descend(target, Pass::Less);
+        let Stop { prev, .. } = self.descend(target, Pass::Less, |_, _| ());
         (prev != self.head).then_some(prev)
     }
 
     /// The first entry; O(1).
-    pub(crate) fn first(&self) -> Option<Offset> {
+    pub(crate) fn first(&self, trail: &mut Trail) -> Option<Offset> {
+        let levels = self.levels();
+        trail.begin(levels);
         // SAFETY: the head is a node of every level.
-        unsafe { self.successor(self.head) }
+        let head = unsafe { Self::node(self.view(), self.head) };
+        // Downward, so that no rung lies before the one below it.
+        for level in (1..levels).rev() {
+            // SAFETY: as above.
+            trail.note(level, unsafe { Self::link(head, level) }.offset());
+        }
+        // SAFETY: as above.
+        let first = unsafe { self.successor(self.head) };
+        trail.note(0, first.unwrap_or(0));
+        first
     }
 
-    /// The entry after a position; O(1).
+    /// The successor of a node on level 0.
     ///
-    /// # Safety
-    ///
-    /// `node` is a position that this list returned.
-    #[inline]
-    pub(crate) unsafe fn next(&self, node: Offset) -> Option<Offset> {
-        // SAFETY: passed on from the caller.
-        unsafe { self.successor(node) }
-    }
-
     /// # Safety
     ///
     /// `node` is the head or a position that this list returned.
     #[inline(always)]
-    unsafe fn successor(&self, node: Offset) -> Option<Offset> {
+    pub(super) unsafe fn successor(&self, node: Offset) -> Option<Offset> {
         // SAFETY: the head and positions are nodes of this list.
         let node = unsafe { Self::node(self.view(), node) };
         // SAFETY: every node is on level 0.
         let word = unsafe { Self::link(node, 0) };
         (word.offset() != 0).then_some(word.offset())
-    }
-
-    /// The entry before a position; O(log n).
-    ///
-    /// # Safety
-    ///
-    /// `node` is a position that this list returned.
-    pub(crate) unsafe fn prev(&self, node: Offset) -> Option<Offset> {
-        // SAFETY: passed on from the caller.
-        let (user_key, tag) = unsafe { self.key_at(node) };
-        self.seek_before(&Target::new(&self.comparator, user_key, tag_sequence(tag)))
     }
 
     /// The last entry; O(log n).
@@ -295,7 +331,7 @@ impl<C: Comparator> SkipList<C> {
             (from, until) = (chosen, after);
         }
         if from == self.head {
-            self.first()
+            self.first(&mut Trail::default())
         } else {
             Some(from)
         }
@@ -303,6 +339,7 @@ impl<C: Comparator> SkipList<C> {
 
     /// True when the list holds no entry; O(1).
     pub(crate) fn is_empty(&self) -> bool {
-        self.first().is_none()
+        // SAFETY: the head is a node of every level.
+        unsafe { self.successor(self.head) }.is_none()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::height::MAX_HEIGHT;
 use super::node::Word;
+use super::search::Stop;
 use crate::arena::Offset;
 
 /// For each level below `height`, a node and the link that was found in it, such
@@ -28,6 +29,21 @@ impl Splice {
             prev: [0; MAX_HEIGHT],
             next: [Word::NIL; MAX_HEIGHT],
             equal: false,
+        }
+    }
+
+    /// True when the place found is right before or right after `node`.
+    #[inline(always)]
+    pub(super) fn is_beside(&self, node: Offset) -> bool {
+        self.prev[0] == node || self.next[0].offset() == node
+    }
+
+    /// Takes down where a search ended on a level, from the top down.
+    #[inline(always)]
+    pub(super) fn note(&mut self, level: usize, stop: Stop, bound: Offset) {
+        (self.prev[level], self.next[level]) = (stop.prev, stop.word);
+        if stop.word.offset() != bound {
+            self.equal = stop.equal;
         }
     }
 }

@@ -1,0 +1,128 @@
+//! Inserting many entries at a time.
+
+use core::result::Result;
+
+use smallvec::SmallVec;
+
+use super::insert::InsertContext;
+use super::probe::LANES;
+use super::search::Target;
+use super::splice::Splice;
+use super::{Sharing, SkipList};
+use crate::arena::Allocate;
+use crate::entry::{EntryRef, Layout};
+use crate::error::Error;
+use crate::key::Comparator;
+
+/// Why a batch ended before its end, and how far it came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("entry {added} of the batch was refused: {error}")]
+pub struct BatchError {
+    /// How many entries were inserted: those before the one that was refused.
+    pub added: usize,
+    /// Why it was refused.
+    #[source]
+    pub error: Error,
+}
+
+impl<C: Comparator> SkipList<C> {
+    /// Inserts entries in their order: one next to the other while they fall
+    /// there, and otherwise several searches at a time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert_batch`](Self::insert_batch).
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_near`](Self::insert_near).
+    pub(crate) unsafe fn insert_all(
+        &self,
+        sharing: Sharing,
+        memory: &mut impl Allocate,
+        context: &mut InsertContext,
+        entries: &[EntryRef<'_>],
+        mut linked: impl FnMut(&EntryRef<'_>),
+    ) -> Result<(), BatchError> {
+        let mut splices = [const { Splice::new() }; LANES];
+        let mut added = 0;
+        while let Some(entry) = entries.get(added) {
+            let done = if context.run {
+                // SAFETY: passed on from the caller.
+                unsafe { self.insert_near(sharing, memory, context, entry, || linked(entry)) }
+                    .map(|()| added += 1)
+            } else {
+                let group = &entries[added..];
+                let group = &group[..group.len().min(LANES)];
+                let mut counted = |entry: &EntryRef<'_>| {
+                    linked(entry);
+                    added += 1;
+                };
+                // SAFETY: passed on from the caller.
+                unsafe {
+                    self.insert_group(sharing, memory, context, &mut splices, group, &mut counted)
+                }
+            };
+            done.map_err(|error| BatchError { added, error })?;
+        }
+        Ok(())
+    }
+
+    /// Inserts at most [`LANES`] entries after searching for all of them at once.
+    /// The first insertions make the splices of later ones stale; linking notices.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert); the entries before are inserted.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_near`](Self::insert_near).
+    unsafe fn insert_group(
+        &self,
+        sharing: Sharing,
+        memory: &mut impl Allocate,
+        context: &mut InsertContext,
+        splices: &mut [Splice; LANES],
+        group: &[EntryRef<'_>],
+        linked: &mut impl FnMut(&EntryRef<'_>),
+    ) -> crate::error::Result<()> {
+        let layouts: SmallVec<[crate::error::Result<Layout>; LANES]> =
+            group.iter().map(|entry| self.check(entry)).collect();
+        let targets: SmallVec<[Target<'_>; LANES]> = group
+            .iter()
+            .map(|entry| Target::new(&self.comparator, entry.user_key, entry.sequence))
+            .collect();
+        let levels = self.levels();
+        for splice in &mut *splices {
+            splice.equal = false;
+        }
+        self.search_all(levels, &targets, |index, level, stop| {
+            let splice = &mut splices[index];
+            let bound = if level + 1 < levels {
+                splice.next[level + 1].offset()
+            } else {
+                0
+            };
+            splice.note(level, stop, bound);
+        });
+        // The context's own splice is of an entry long ago.
+        context.splice.height = 0;
+        context.last_prefix = u32::MAX;
+        let mut last_gap = None;
+        for (((entry, target), layout), splice) in
+            group.iter().zip(&targets).zip(layouts).zip(splices)
+        {
+            let layout = layout?;
+            splice.height = levels;
+            let gap = (splice.prev[0], splice.next[0]);
+            context.run = last_gap.replace(gap) == Some(gap);
+            let linked = || linked(entry);
+            // SAFETY: passed on from the caller.
+            context.last = unsafe {
+                self.insert_located(sharing, memory, splice, entry, target, &layout, linked)?
+            };
+        }
+        Ok(())
+    }
+}

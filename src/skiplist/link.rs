@@ -1,0 +1,228 @@
+//! Writing nodes and linking them.
+
+use super::node::{NodePtr, Word};
+use super::search::Target;
+use super::splice::Splice;
+use super::{Sharing, SkipList, SpaceView};
+use crate::arena::{Allocate, Offset};
+use crate::entry::{EntryRef, Layout, write_record};
+use crate::error::{Error, Result};
+use crate::key::Comparator;
+use crate::sync::ledger::{
+    FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR, FAULT_SKIPLIST_LINK_TOP_DOWN,
+    FAULT_SKIPLIST_NO_DUPLICATE_RETRY, FAULT_SKIPLIST_STORE_LINK,
+};
+use crate::sync::{fault, ord};
+
+/// A node that is written and not linked yet.
+#[derive(Debug, Clone, Copy)]
+struct NewNode {
+    offset: Offset,
+    ptr: NodePtr,
+    height: usize,
+    prefix: u32,
+    allocated: usize,
+}
+
+impl<C: Comparator> SkipList<C> {
+    /// Writes and links a node where the splice says; returns its offset.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_hinted`](Self::insert_hinted); the splice was filled for
+    /// this list and target.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of two inserts, not an interface"
+    )]
+    pub(super) unsafe fn insert_located(
+        &self,
+        sharing: Sharing,
+        memory: &mut impl Allocate,
+        splice: &mut Splice,
+        entry: &EntryRef<'_>,
+        target: &Target<'_>,
+        layout: &Layout,
+        linked: impl FnOnce(),
+    ) -> Result<Offset> {
+        if splice.equal {
+            return Err(Error::Duplicate);
+        }
+        let view = self.view();
+        let node = self.write_node(memory, entry, target, layout)?;
+        let known = splice.height;
+        // Whatever happens to user code from here on, the splice is not trusted.
+        splice.height = 0;
+        for level in known..node.height {
+            // SAFETY: the head is a node of every level.
+            let stop = unsafe { self.walk(view, target, self.head, level, 0) };
+            (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
+        }
+        let mut linked = Some(linked);
+        let mut trusted = true;
+        let top_down = fault(&FAULT_SKIPLIST_LINK_TOP_DOWN);
+        for step in 0..node.height {
+            let level = if top_down {
+                node.height - 1 - step
+            } else {
+                step
+            };
+            // SAFETY: passed on from the caller.
+            let first = unsafe { self.link_level(sharing, view, splice, node, target, level) };
+            let Ok(first) = first else {
+                memory.abandon(node.allocated);
+                return Err(Error::Duplicate);
+            };
+            trusted &= first || level == 0;
+            if let (0, Some(linked)) = (level, linked.take()) {
+                linked();
+            }
+        }
+        splice.prev[..node.height].fill(node.offset);
+        if trusted {
+            splice.height = known.max(node.height);
+        }
+        Ok(node.offset)
+    }
+
+    /// Allocates a node and writes its record.
+    fn write_node(
+        &self,
+        memory: &mut impl Allocate,
+        entry: &EntryRef<'_>,
+        target: &Target<'_>,
+        layout: &Layout,
+    ) -> Result<NewNode> {
+        let height = self.heights.draw(entry);
+        let allocated = NodePtr::size(height, layout.len);
+        let place = memory.allocate(allocated)?;
+        // SAFETY: fresh memory of that size, aligned to `UNIT`.
+        let ptr = unsafe { NodePtr::construct(place.ptr, height) };
+        // SAFETY: constructed above, and not shared yet.
+        unsafe { ptr.shadow() }.write();
+        // SAFETY: the allocation has `layout.len` bytes for the record.
+        let record = unsafe { ptr.record() };
+        // SAFETY: as above; blocks hold zeroes or what an earlier table wrote, so
+        // the bytes are initialised, and nobody else has access to them yet.
+        let record = unsafe { core::slice::from_raw_parts_mut(record.as_ptr(), layout.len) };
+        write_record(record, entry, layout, self.protection);
+        let offset = place.offset + NodePtr::offset_in_allocation(height);
+        #[cfg(shuttle)]
+        self.remember(offset, height);
+        if height > self.levels() {
+            self.height
+                .fetch_max(height, ord!(SKIPLIST_HEIGHT_RAISE, Relaxed));
+        }
+        Ok(NewNode {
+            offset,
+            ptr,
+            height,
+            prefix: target.prefix(),
+            allocated,
+        })
+    }
+
+    /// Links a node on one level; true when the first attempt succeeded.
+    ///
+    /// # Errors
+    ///
+    /// On level 0, a duplicate.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_located`](Self::insert_located).
+    unsafe fn link_level(
+        &self,
+        sharing: Sharing,
+        view: SpaceView<'_>,
+        splice: &mut Splice,
+        node: NewNode,
+        target: &Target<'_>,
+        level: usize,
+    ) -> Result<bool> {
+        let mut first = true;
+        loop {
+            let (prev, next) = (splice.prev[level], splice.next[level]);
+            if first || !fault(&FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR) {
+                // SAFETY: `level < node.height`, and nobody reads this link yet.
+                unsafe { Self::set_own_link(node.ptr, level, next) };
+            }
+            // SAFETY: a splice holds nodes found on their level.
+            let prev_node = unsafe { Self::node(view, prev) };
+            // SAFETY: as above; exclusivity is the caller's.
+            if unsafe { Self::publish(sharing, prev_node, level, next, node) } {
+                return Ok(first);
+            }
+            first = false;
+            // SAFETY: as above.
+            let stop = unsafe { self.walk(view, target, prev, level, 0) };
+            if level == 0 && stop.equal && !fault(&FAULT_SKIPLIST_NO_DUPLICATE_RETRY) {
+                return Err(Error::Duplicate);
+            }
+            (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
+        }
+    }
+
+    /// Points a node's own link at its successor, before anybody can read it.
+    ///
+    /// # Safety
+    ///
+    /// `level` is below the node's height.
+    #[inline(always)]
+    unsafe fn set_own_link(node: NodePtr, level: usize, next: Word) {
+        // SAFETY: passed on from the caller.
+        let link = unsafe { node.link(level) };
+        if level == 0 {
+            link.store(next.0, ord!(SKIPLIST_LINK0_INIT, Relaxed));
+        } else {
+            link.store(next.0, ord!(SKIPLIST_UPPER_INIT, Relaxed));
+        }
+    }
+
+    /// Changes `prev`'s link from `expected` to the new node, if it still is `expected`.
+    ///
+    /// # Safety
+    ///
+    /// `prev` was found on `level` or above; with [`Sharing::Exclusive`] nobody
+    /// else changes links.
+    #[inline(always)]
+    unsafe fn publish(
+        sharing: Sharing,
+        prev: NodePtr,
+        level: usize,
+        expected: Word,
+        node: NewNode,
+    ) -> bool {
+        let word = Word::new(node.prefix, node.offset);
+        let exclusive = sharing == Sharing::Exclusive || fault(&FAULT_SKIPLIST_STORE_LINK);
+        // SAFETY: passed on from the caller.
+        if exclusive && unsafe { Self::link(prev, level) } != expected {
+            return false;
+        }
+        // SAFETY: passed on from the caller.
+        let link = unsafe { prev.link(level) };
+        let exchanged = match (exclusive, level) {
+            (true, 0) => {
+                link.store(word.0, ord!(SKIPLIST_LINK0_STORE, Release));
+                return true;
+            }
+            (true, _) => {
+                link.store(word.0, ord!(SKIPLIST_UPPER_STORE, Release));
+                return true;
+            }
+            (false, 0) => link.compare_exchange(
+                expected.0,
+                word.0,
+                ord!(SKIPLIST_LINK0_CAS, Release),
+                ord!(SKIPLIST_LINK0_CAS_FAILED, Relaxed),
+            ),
+            (false, _) => link.compare_exchange(
+                expected.0,
+                word.0,
+                ord!(SKIPLIST_UPPER_CAS, Release),
+                ord!(SKIPLIST_UPPER_CAS_FAILED, Relaxed),
+            ),
+        };
+        exchanged.is_ok()
+    }
+}

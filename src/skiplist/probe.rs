@@ -1,0 +1,161 @@
+//! Several searches at a time.
+//!
+//! A search waits for one node after the other. Searches for different keys do
+//! not wait for each other: each lane runs until it needs a node that is likely
+//! not in the cache, asks for it, and makes room for the next lane. The idea is
+//! that of Chen, Ailamaki, Gibbons and Mowry's group prefetching (2004) and of
+//! Kocberber, Falsafi and Grot's asynchronous memory access chaining (2015).
+
+use smallvec::SmallVec;
+
+use super::node::{LINK_SIZE, RECORD_AT, Word};
+use super::search::{Stop, Target};
+use super::{SkipList, SpaceView};
+use crate::arena::Offset;
+use crate::key::{Comparator, SequenceNumber};
+use crate::prefetch::{LINE, prefetch};
+
+/// Searches in flight at a time.
+pub(super) const LANES: usize = 12;
+/// Keys that are looked up before their records are read.
+const GROUP: usize = 32;
+/// So many levels from the top are taken to be in the cache.
+const CACHED_LEVELS: usize = 10;
+/// Bytes of a record that are asked for once it is found.
+const RECORD_BYTES: usize = 192;
+
+/// A search on its way.
+#[derive(Debug, Clone, Copy)]
+struct Lane {
+    /// Which of the targets.
+    index: usize,
+    prev: Offset,
+    level: usize,
+    /// What the level above ended before.
+    bound: Offset,
+    /// The node that was asked for to be compared.
+    asked: Offset,
+}
+
+impl<C: Comparator> SkipList<C> {
+    /// Searches for all targets; `note` hears where the search for the target of
+    /// an index ended on each level, from the top down to level 0.
+    pub(super) fn search_all(
+        &self,
+        levels: usize,
+        targets: &[Target<'_>],
+        mut note: impl FnMut(usize, usize, Stop),
+    ) {
+        let start = |index| Lane {
+            index,
+            prev: self.head,
+            level: levels - 1,
+            bound: 0,
+            asked: 0,
+        };
+        let view = self.view();
+        let mut lanes = [start(0); LANES];
+        let mut active = targets.len().min(LANES);
+        for (index, lane) in lanes.iter_mut().enumerate() {
+            lane.index = index;
+        }
+        let mut waiting = active..targets.len();
+        while active > 0 {
+            let mut at = 0;
+            while at < active {
+                let lane = &mut lanes[at];
+                let target = &targets[lane.index];
+                if !self.advance(view, levels, lane, target, &mut note) {
+                    at += 1;
+                } else if let Some(index) = waiting.next() {
+                    *lane = start(index);
+                } else {
+                    active -= 1;
+                    lanes[at] = lanes[active];
+                }
+            }
+        }
+    }
+
+    /// Moves one search on to where it must wait for memory; true when it ended.
+    #[inline(always)]
+    fn advance(
+        &self,
+        view: SpaceView<'_>,
+        levels: usize,
+        lane: &mut Lane,
+        target: &Target<'_>,
+        note: &mut impl FnMut(usize, usize, Stop),
+    ) -> bool {
+        loop {
+            let level = lane.level;
+            // SAFETY: `prev` is the head or was found on this level or above.
+            let node = unsafe { Self::node(view, lane.prev) };
+            // SAFETY: as above.
+            let word = unsafe { Self::link(node, level) };
+            let next = word.offset();
+            let known = Self::decide(word, lane.bound, target);
+            let (pass, equal) = if let Some(pass) = known {
+                (pass, false)
+            } else if lane.asked != next {
+                lane.asked = next;
+                // SAFETY: a link led to `next`.
+                prefetch(unsafe { view.resolve(next) }, RECORD_AT);
+                return false;
+            } else {
+                // SAFETY: a link led to `next`.
+                let order = unsafe { self.compare(view, next, target) };
+                (order.is_lt(), order.is_eq())
+            };
+            if pass {
+                lane.prev = next;
+                if levels - level > CACHED_LEVELS {
+                    // SAFETY: a link led to `next`.
+                    let link0 = unsafe { view.resolve(next) };
+                    prefetch(link0, (level * LINK_SIZE).wrapping_neg());
+                    return false;
+                }
+                continue;
+            }
+            let prev = lane.prev;
+            note(lane.index, level, Stop { prev, word, equal });
+            if level == 0 {
+                return true;
+            }
+            lane.level -= 1;
+            lane.bound = next;
+        }
+    }
+
+    /// As [`find`](Self::find) for each of the keys; `found` hears the answers
+    /// in the order of the keys. O(log n) for each, but several at a time.
+    pub(crate) fn find_all(
+        &self,
+        keys: &[&[u8]],
+        sequence: SequenceNumber,
+        mut found: impl FnMut(usize, Option<Offset>),
+    ) {
+        let view = self.view();
+        let levels = self.levels();
+        for (group, keys) in keys.chunks(GROUP).enumerate() {
+            let keys = keys.iter();
+            let targets: SmallVec<[Target<'_>; GROUP]> = keys
+                .map(|key| Target::new(&self.comparator, key, sequence))
+                .collect();
+            let mut words = [Word::NIL; GROUP];
+            self.search_all(levels, &targets, |index, level, stop| {
+                if level == 0 {
+                    words[index] = stop.word;
+                    // SAFETY: a link led there, or it is 0, which is never read.
+                    let link0 = unsafe { view.resolve(stop.word.offset()) };
+                    for byte in (0..RECORD_BYTES).step_by(LINE) {
+                        prefetch(link0, byte);
+                    }
+                }
+            });
+            for (index, target) in targets.iter().enumerate() {
+                found(group * GROUP + index, self.found(words[index], target));
+            }
+        }
+    }
+}

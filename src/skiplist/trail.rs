@@ -1,0 +1,380 @@
+//! Walking to neighbours, with the memory ahead already on its way.
+//!
+//! A walk along level 0 waits for one node after the other, since only a node
+//! says where the next one is. But the list is a tree as well: who knows a tower
+//! can ask for the nodes at about 1, 2, 4 and 8 places behind it at once, and
+//! each of those leads to others. So a cursor cuts the way ahead into *zones*
+//! that begin at towers of growing height. When it enters a zone, it visits all
+//! of its nodes breadth first, which costs as many waits as the zone has levels
+//! rather than nodes. Of the first zone after a seek the search has already seen
+//! the towers; since few steps may follow, nobody waits there: each step visits
+//! the nodes that were asked for by the step before.
+//!
+//! Backward there are no links at all. A search finds a tower some places
+//! before, the zone from there on is fetched in the same manner, and its nodes
+//! are remembered. Each of them is checked when its turn comes: it is the
+//! predecessor if it still links to where the cursor stands.
+//!
+//! What a trail remembers decides how long a step takes, never where it leads.
+
+use super::node::RECORD_AT;
+use super::search::{Pass, Target};
+use super::{SkipList, SpaceView};
+use crate::arena::Offset;
+use crate::key::{Comparator, tag_sequence};
+use crate::prefetch::{LINE, prefetch};
+
+/// Levels that a trail remembers.
+const RUNGS: usize = 6;
+/// Most nodes remembered for steps backward.
+const BEHIND: usize = 32;
+/// Most visits due at a time; nodes beyond are left to the walk itself.
+const QUEUE: usize = 32;
+/// Most lines of a node that are asked for.
+const MOST_LINES: usize = 8;
+/// When the ends of a zone lie this close in memory, in units, then entries were
+/// added in order, and the processor brings what comes next by itself.
+const IN_ORDER: Offset = 1 << 14;
+/// Most rounds of visits at a time: more than any zone of random towers has.
+const MOST_ROUNDS: usize = 64;
+
+/// On which levels zones begin, by the branching of a list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Zones {
+    /// The second after a seek: behind about 16 entries.
+    first: usize,
+    /// The last and all that follow: about 64 entries each.
+    top: usize,
+    /// From where a run backward begins: about 4 entries, then about 32.
+    behind: [usize; 2],
+}
+
+impl Zones {
+    pub(super) fn new(branching: u32) -> Self {
+        let level_of = |entries: u32| {
+            let levels = (1..=RUNGS).zip(1u32..);
+            let mut fitting = levels.filter(|&(_, level)| branching.pow(level) >= entries);
+            fitting.next().map_or(RUNGS, |(level, _)| level)
+        };
+        Self {
+            first: level_of(16),
+            top: level_of(64),
+            behind: [level_of(4), level_of(32)],
+        }
+    }
+}
+
+/// What a cursor knows of the list around it, so that its next step is cheaper.
+#[derive(Debug, Clone)]
+pub struct Trail {
+    /// For level 0 to `RUNGS`, the first node ahead that was found there.
+    rungs: [Offset; RUNGS + 1],
+    /// Where the next zone begins; 0 when that is not known.
+    gate: Offset,
+    /// The level on which the gate was found; 0 after a seek, when the cursor
+    /// stands where it was placed.
+    level: usize,
+    queue: Queue,
+    /// Nodes before the cursor, ascending.
+    behind: [Offset; BEHIND],
+    behind_len: usize,
+    /// Whether the cursor went backward since it was placed.
+    backward: bool,
+}
+
+impl Default for Trail {
+    fn default() -> Self {
+        Self {
+            rungs: [0; RUNGS + 1],
+            gate: 0,
+            level: 0,
+            queue: Queue::new(),
+            behind: [0; BEHIND],
+            behind_len: 0,
+            backward: false,
+        }
+    }
+}
+
+impl Trail {
+    /// Forgets everything: the cursor is somewhere else now.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.gate = 0;
+        self.queue.len = 0;
+        self.behind_len = 0;
+        self.backward = false;
+    }
+
+    /// A search that knows `levels` levels begins.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, levels: usize) {
+        self.clear();
+        for level in levels..=RUNGS {
+            self.rungs[level] = 0;
+        }
+    }
+
+    /// The search ended, on its way down, before `next`.
+    #[inline(always)]
+    pub(super) fn note(&mut self, level: usize, next: Offset) {
+        if level <= RUNGS {
+            self.rungs[level] = next;
+        }
+        if level == 0 {
+            (self.gate, self.level) = (next, 0);
+        }
+    }
+}
+
+/// A node to be looked at: everything from it up to `until`, which lies on
+/// `level` or above, is reached through it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Visit {
+    node: Offset,
+    until: Offset,
+    level: u32,
+}
+
+/// The visits that are due, in the order in which they were asked for.
+#[derive(Debug, Clone)]
+struct Queue {
+    visits: [Visit; QUEUE],
+    first: usize,
+    len: usize,
+    /// Lines to ask for in each node.
+    lines: usize,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        let none = Visit {
+            node: 0,
+            until: 0,
+            level: 0,
+        };
+        Self {
+            visits: [none; QUEUE],
+            first: 0,
+            len: 0,
+            lines: 1,
+        }
+    }
+
+    /// Asks for a node's memory, and remembers to look at it.
+    #[inline(always)]
+    fn push(&mut self, view: SpaceView<'_>, node: Offset, level: usize, until: Offset) {
+        // SAFETY: only nodes of one list are pushed.
+        let link0 = unsafe { view.resolve(node) };
+        for line in 0..self.lines {
+            prefetch(link0, line * LINE);
+        }
+        if self.len < QUEUE {
+            let level = level as u32;
+            self.visits[(self.first + self.len) % QUEUE] = Visit { node, until, level };
+            self.len += 1;
+        }
+    }
+
+    fn pop(&mut self) -> Visit {
+        let visit = self.visits[self.first % QUEUE];
+        self.first += 1;
+        self.len -= 1;
+        visit
+    }
+}
+
+impl<C: Comparator> SkipList<C> {
+    /// The entry after a position; O(1).
+    ///
+    /// # Safety
+    ///
+    /// `node` is a position that this list returned, and the trail was used with
+    /// this list only.
+    #[inline]
+    pub(crate) unsafe fn next(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
+        trail.behind_len = 0;
+        if trail.queue.len > 0 {
+            // SAFETY: the trail's nodes were found in this list, on their levels.
+            unsafe { self.visit(&mut trail.queue) };
+        }
+        if trail.gate == node {
+            // SAFETY: passed on from the caller.
+            unsafe { self.pass_gate(trail, node) };
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.successor(node) }
+    }
+
+    /// Asks for the zone that begins after the gate at `node`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
+    #[inline(never)]
+    unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset) {
+        let view = self.view();
+        let Zones { first, top, .. } = self.zones;
+        if trail.level == 0 {
+            // SAFETY: passed on from the caller.
+            trail.queue.lines = unsafe { self.lines(view, node) };
+            trail.level = first;
+            trail.gate = trail.rungs[first];
+            if trail.gate.abs_diff(node) > IN_ORDER {
+                let mut at = node;
+                for level in 0..first {
+                    let until = trail.rungs[level + 1];
+                    if at != 0 && at != until {
+                        trail.queue.push(view, at, level, until);
+                    }
+                    at = until;
+                }
+            }
+            return;
+        }
+        let mut level = trail.level;
+        while level < top && trail.rungs[level + 1] == node {
+            level += 1;
+        }
+        let until = if level < top {
+            trail.rungs[level + 1]
+        } else {
+            // SAFETY: the gate was found on this level.
+            let node = unsafe { Self::node(view, node) };
+            // SAFETY: as above.
+            unsafe { Self::link(node, level) }.offset()
+        };
+        trail.level = (level + 1).min(top);
+        trail.gate = until;
+        if until.abs_diff(node) > IN_ORDER {
+            trail.queue.push(view, node, level, until);
+            // SAFETY: the gate was found on this level.
+            unsafe { self.visit_all(&mut trail.queue) };
+        }
+    }
+
+    /// How many cache lines a node like this one takes.
+    ///
+    /// # Safety
+    ///
+    /// `node` is a position that this list returned.
+    unsafe fn lines(&self, view: SpaceView<'_>, node: Offset) -> usize {
+        // SAFETY: passed on from the caller.
+        let record = unsafe { Self::record(view, node) };
+        // SAFETY: records stay as they are while the list is borrowed.
+        let length = unsafe { record.len() };
+        (RECORD_AT + length).div_ceil(LINE).min(MOST_LINES)
+    }
+
+    /// Looks at the nodes whose visit is due, and asks for those behind them.
+    ///
+    /// # Safety
+    ///
+    /// They were found in this list, on their levels.
+    unsafe fn visit(&self, queue: &mut Queue) {
+        let view = self.view();
+        for _ in 0..queue.len {
+            let Visit { node, until, level } = queue.pop();
+            // SAFETY: passed on from the caller.
+            let node = unsafe { Self::node(view, node) };
+            let mut until = until;
+            for level in (0..=level as usize).rev() {
+                // SAFETY: as above; the levels below are linked as well (S3).
+                let next = unsafe { Self::link(node, level) }.offset();
+                if next != 0 && next != until {
+                    queue.push(view, next, level, until);
+                }
+                until = next;
+            }
+        }
+    }
+
+    /// Visits until there is nothing left to look at, within reason.
+    ///
+    /// # Safety
+    ///
+    /// As for [`visit`](Self::visit).
+    unsafe fn visit_all(&self, queue: &mut Queue) {
+        for _ in 0..MOST_ROUNDS {
+            if queue.len == 0 {
+                break;
+            }
+            // SAFETY: passed on from the caller.
+            unsafe { self.visit(queue) };
+        }
+        queue.len = 0;
+    }
+
+    /// The entry before a position; O(log n), and much less for one of many.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
+    pub(crate) unsafe fn prev(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
+        trail.gate = 0;
+        trail.queue.len = 0;
+        if let Some(last) = trail.behind_len.checked_sub(1) {
+            trail.behind_len = last;
+            let candidate = trail.behind[last];
+            // SAFETY: remembered nodes were found on level 0 of this list.
+            if unsafe { self.successor(candidate) } == Some(node) {
+                return Some(candidate);
+            }
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.look_behind(trail, node) };
+        trail.behind_len = trail.behind_len.checked_sub(1)?;
+        Some(trail.behind[trail.behind_len])
+    }
+
+    /// Remembers the nodes before `node`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
+    #[inline(never)]
+    unsafe fn look_behind(&self, trail: &mut Trail, node: Offset) {
+        // SAFETY: passed on from the caller.
+        let (user_key, tag) = unsafe { self.key_at(node) };
+        let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
+        let base = self.zones.behind[usize::from(trail.backward)];
+        trail.backward = true;
+        trail.behind_len = 0;
+        let view = self.view();
+        let Trail { queue, .. } = trail;
+        // SAFETY: passed on from the caller.
+        queue.lines = unsafe { self.lines(view, node) };
+        let mut from = self.head;
+        let mut at = self.head;
+        let before = self.descend(&target, Pass::Less, |level, stop| {
+            if level >= base {
+                from = stop.prev;
+            } else if at != stop.prev {
+                queue.push(view, at, level, stop.prev);
+            }
+            at = stop.prev;
+        });
+        // SAFETY: the search came by all these nodes, on these levels.
+        unsafe { self.visit_all(queue) };
+        let mut at = from;
+        let mut seen = 0;
+        while at != node {
+            if at != self.head {
+                trail.behind[seen % BEHIND] = at;
+                seen += 1;
+            }
+            // SAFETY: `at` is the head or was found on level 0.
+            let Some(next) = (unsafe { self.successor(at) }) else {
+                // Only a comparator that contradicts itself leads past `node`.
+                trail.behind[0] = before.prev;
+                trail.behind_len = usize::from(before.prev != self.head);
+                return;
+            };
+            at = next;
+        }
+        trail
+            .behind
+            .rotate_left(if seen > BEHIND { seen % BEHIND } else { 0 });
+        trail.behind_len = seen.min(BEHIND);
+    }
+}

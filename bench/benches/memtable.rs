@@ -20,10 +20,9 @@ fn plan(data: &Data) -> Plan {
     }
 }
 
-fn fill(data: &Data, table: &MemTable) {
-    for (sequence, key) in (1..).zip(data.shuffled.iter()) {
-        table.add(sequence, key, data.values.get(sequence));
-    }
+fn fill(data: &Data, table: &mut MemTable) {
+    let entry = |(sequence, key)| (sequence, key, data.values.get(sequence));
+    table.add_exclusive((1..).zip(data.shuffled.iter()).map(entry));
 }
 
 fn writes(criterion: &mut Criterion, data: &Data) {
@@ -33,8 +32,8 @@ fn writes(criterion: &mut Criterion, data: &Data) {
         .throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("add", |bencher| {
         let empty = || MemTable::new(&plan(data));
-        let filled = |table: MemTable| {
-            fill(data, &table);
+        let filled = |mut table: MemTable| {
+            fill(data, &mut table);
             table
         };
         bencher.iter_batched(empty, filled, BatchSize::PerIteration);
@@ -86,8 +85,8 @@ fn scans(criterion: &mut Criterion, table: &MemTable) {
 fn all(criterion: &mut Criterion) {
     let data = Data::new(ENTRIES, KeyShape::Random16, 100, 42);
     writes(criterion, &data);
-    let table = MemTable::new(&plan(&data));
-    fill(&data, &table);
+    let mut table = MemTable::new(&plan(&data));
+    fill(&data, &mut table);
     lookups(criterion, &data, &table);
     scans(criterion, &table);
 }

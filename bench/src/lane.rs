@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::counting;
 use crate::data::{BATCH, Data, Keys, Values};
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Plan, Subject};
 use crate::workload::Read;
 
 /// How a table is filled.
@@ -110,17 +110,14 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             return None;
         }
         let start = Instant::now();
-        let table = S::new(plan);
+        let mut table = S::new(plan);
         let made = start.elapsed();
+        let all = |keys| entries(keys, 0, data.entries, &data.values);
         let filled = match fill {
-            Fill::Sequential => {
-                timed(|| add_range(&table, &data.sorted, 0, data.entries, &data.values))
-            }
-            Fill::Random(1) => {
-                timed(|| add_range(&table, &data.shuffled, 0, data.entries, &data.values))
-            }
+            Fill::Sequential => timed(|| table.add_exclusive(all(&data.sorted))),
+            Fill::Random(1) => timed(|| table.add_exclusive(all(&data.shuffled))),
             Fill::Random(threads) => add_in_parallel(&table, threads, data),
-            Fill::Batches => timed(|| add_batches(&table, data)),
+            Fill::Batches => timed(|| table.add_batches(batches(data))),
         };
         self.table = Some(table);
         Some(Sample::new(data.entries, made + filled, 0))
@@ -155,15 +152,16 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             self.table = Some(descending(&data.shuffled, data, plan));
             return None;
         }
-        let table = S::new(plan);
+        let mut table = S::new(plan);
         let half = data.first_half.len();
-        add_range(&table, &data.shuffled, 0, half, &data.values);
+        table.add_exclusive(entries(&data.shuffled, 0, half, &data.values));
         let (barrier, done) = (Barrier::new(2), AtomicBool::new(false));
         let samples = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 barrier.wait();
-                let elapsed =
-                    timed(|| add_range(&table, &data.shuffled, half, data.entries, &data.values));
+                let rest = entries(&data.shuffled, half, data.entries, &data.values);
+                // SAFETY: this thread is the only one that adds; the other one reads.
+                let elapsed = timed(|| unsafe { table.add_alone(rest) });
                 done.store(true, Ordering::Relaxed);
                 Sample::new(data.entries - half, elapsed, 0)
             });
@@ -188,8 +186,8 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             if self.reordered(plan) {
                 return descending(&data.shuffled, data, plan);
             }
-            let table = S::new(plan);
-            add_range(&table, &data.shuffled, 0, data.entries, &data.values);
+            let mut table = S::new(plan);
+            table.add_exclusive(entries(&data.shuffled, 0, data.entries, &data.values));
             table
         });
         table.bytes_held().or((counted > 0).then_some(counted))
@@ -200,10 +198,9 @@ impl<S: Subject + 'static> Lane for Runner<S> {
 fn descending<S: Subject>(keys: &Keys, data: &Data, plan: &Plan) -> S {
     let mut entries: Vec<(&[u8], u64)> = keys.iter().zip(1..).collect();
     entries.sort_unstable();
-    let table = S::new(plan);
-    for (key, sequence) in entries.into_iter().rev() {
-        table.add(sequence, key, data.values.get(sequence));
-    }
+    let mut table = S::new(plan);
+    let entry = |(key, sequence)| (sequence, key, data.values.get(sequence));
+    table.add_exclusive(entries.into_iter().rev().map(entry));
     table
 }
 
@@ -213,18 +210,22 @@ fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// Adds the keys from place `from` up to place `to`; the i-th gets the sequence number i + 1.
-fn add_range<S: Subject>(table: &S, keys: &Keys, from: usize, to: usize, values: &Values) {
-    for (sequence, key) in (from as u64 + 1..).zip(keys.range(from, to)) {
-        table.add(sequence, key, values.get(sequence));
-    }
+/// The entries of the keys from place `from` up to place `to`; the i-th has the sequence number i + 1.
+fn entries<'a>(
+    keys: &'a Keys,
+    from: usize,
+    to: usize,
+    values: &'a Values,
+) -> impl Iterator<Item = Entry<'a>> {
+    let entry = |(sequence, key)| (sequence, key, values.get(sequence));
+    (from as u64 + 1..).zip(keys.range(from, to)).map(entry)
 }
 
-fn add_batches<S: Subject>(table: &S, data: &Data) {
-    for from in (0..data.entries).step_by(BATCH) {
+fn batches(data: &Data) -> impl Iterator<Item = impl Iterator<Item = Entry<'_>>> {
+    (0..data.entries).step_by(BATCH).map(|from| {
         let to = (from + BATCH).min(data.entries);
-        table.add_batch(from as u64 + 1, data.batches.range(from, to), &data.values);
-    }
+        entries(&data.batches, from, to, &data.values)
+    })
 }
 
 /// Each thread adds its share of the random order.
@@ -232,7 +233,7 @@ fn add_in_parallel<S: Subject>(table: &S, threads: usize, data: &Data) -> Durati
     let place = |share: usize| share * data.entries / threads;
     let (elapsed, _) = in_parallel(threads, |worker| {
         let (from, to) = (place(worker), place(worker + 1));
-        add_range(table, &data.shuffled, from, to, &data.values);
+        table.add_shared(entries(&data.shuffled, from, to, &data.values));
     });
     elapsed
 }

@@ -5,6 +5,8 @@ use clap::{Parser, ValueEnum};
 use crate::data::{Data, KeyShape};
 use crate::lane::{Lane, Runner};
 use crate::subject::Plan;
+#[cfg(target_os = "linux")]
+use crate::subjects::InlineSkipList;
 use crate::subjects::{Crossbeam, MemTable, SkipList, Skl};
 use crate::workload::Workload;
 
@@ -86,6 +88,10 @@ pub enum SubjectName {
     Memtable,
     /// verimem's skiplist alone.
     Skiplist,
+    /// RocksDB's InlineSkipList.
+    #[cfg(target_os = "linux")]
+    #[value(name = "inlineskiplist")]
+    InlineSkipList,
     /// crossbeam-skiplist.
     Crossbeam,
     /// skl.
@@ -99,6 +105,8 @@ impl SubjectName {
         match self {
             Self::Memtable => Runner::<MemTable>::boxed(),
             Self::Skiplist => Runner::<SkipList>::boxed(),
+            #[cfg(target_os = "linux")]
+            Self::InlineSkipList => Runner::<InlineSkipList>::boxed(),
             Self::Crossbeam => Runner::<Crossbeam>::boxed(),
             Self::Skl => Runner::<Skl>::boxed(),
         }

@@ -1,7 +1,9 @@
 //! What a structure must offer to be measured.
 
-use crate::data::Values;
 use crate::digest::Digest;
+
+/// An entry to add: sequence number, key, value.
+pub type Entry<'a> = (u64, &'a [u8], &'a [u8]);
 
 /// What a table is told at birth.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,14 @@ impl Plan {
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.entries * (self.payload + 72) + (1 << 20)
+    }
+
+    /// The block size of every growing arena: what verimem takes for a table of that size.
+    #[must_use]
+    pub const fn block_size(&self) -> usize {
+        let eighth = self.bytes() / 8;
+        let block = if eighth < 1 << 20 { eighth } else { 1 << 20 };
+        block.next_multiple_of(4096)
     }
 }
 
@@ -45,20 +55,28 @@ pub trait Subject: Sized + Sync {
     /// An empty table.
     fn new(plan: &Plan) -> Self;
 
-    /// Adds one entry. Several threads may call it at once.
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]);
+    /// Adds entries as one of several writers.
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>);
 
-    /// Adds a batch of ascending keys with consecutive sequence numbers, in the best way the
-    /// structure knows.
-    fn add_batch<'k>(
-        &self,
-        first_sequence: u64,
-        keys: impl Iterator<Item = &'k [u8]>,
-        values: &Values,
-    ) {
-        for (sequence, key) in (first_sequence..).zip(keys) {
-            self.add(sequence, key, values.get(sequence));
-        }
+    /// Adds entries as the only writer, beside any readers.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else may add to the table before this returns.
+    unsafe fn add_alone<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        self.add_shared(entries);
+    }
+
+    /// Adds entries with nobody else at the table.
+    fn add_exclusive<'k>(&mut self, entries: impl Iterator<Item = Entry<'k>>) {
+        // SAFETY: the table is borrowed for writing, so nobody else can reach it.
+        unsafe { self.add_alone(entries) };
+    }
+
+    /// Adds batches of ascending keys, with nobody else at the table, in the best way the structure
+    /// knows.
+    fn add_batches<'k, B: Iterator<Item = Entry<'k>>>(&mut self, batches: impl Iterator<Item = B>) {
+        batches.for_each(|batch| self.add_exclusive(batch));
     }
 
     /// The newest version of `key`; says whether there is one.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Plan, Subject};
 
 /// A value's kind in the tag's low byte, as in an LSM tree.
 const KIND_VALUE: u64 = 1;
@@ -67,37 +67,37 @@ impl Ord for Encoded {
 
 /// An owned entry. It is the map's key; the map's value is `()`, so that an entry costs one block,
 /// not two or three.
-struct Entry(Box<[u8]>);
+struct Block(Box<[u8]>);
 
-impl Entry {
+impl Block {
     #[inline]
     fn encoded(&self) -> &Encoded {
         Encoded::from_bytes(&self.0)
     }
 }
 
-impl Borrow<Encoded> for Entry {
+impl Borrow<Encoded> for Block {
     #[inline]
     fn borrow(&self) -> &Encoded {
         self.encoded()
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for Block {
     fn eq(&self, other: &Self) -> bool {
         self.encoded() == other.encoded()
     }
 }
 
-impl Eq for Entry {}
+impl Eq for Block {}
 
-impl PartialOrd for Entry {
+impl PartialOrd for Block {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl Ord for Block {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.encoded().cmp(other.encoded())
@@ -117,8 +117,8 @@ fn with_lookup_key<R>(key: &[u8], search: impl FnOnce(&Encoded) -> R) -> R {
     search(Encoded::from_bytes(bytes))
 }
 
-/// `SkipMap<Entry, ()>`.
-pub struct Crossbeam(SkipMap<Entry, ()>);
+/// `SkipMap<Block, ()>`.
+pub struct Crossbeam(SkipMap<Block, ()>);
 
 impl Subject for Crossbeam {
     const NAME: &'static str = "crossbeam";
@@ -133,14 +133,16 @@ impl Subject for Crossbeam {
     }
 
     #[inline]
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]) {
-        let mut bytes = Vec::with_capacity(HEADER + key.len() + value.len());
-        let length = u32::try_from(key.len()).expect("short keys");
-        bytes.extend_from_slice(&length.to_ne_bytes());
-        bytes.extend_from_slice(&(sequence << 8 | KIND_VALUE).to_ne_bytes());
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(value);
-        self.0.insert(Entry(bytes.into_boxed_slice()), ());
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        for (sequence, key, value) in entries {
+            let mut bytes = Vec::with_capacity(HEADER + key.len() + value.len());
+            let length = u32::try_from(key.len()).expect("short keys");
+            bytes.extend_from_slice(&length.to_ne_bytes());
+            bytes.extend_from_slice(&(sequence << 8 | KIND_VALUE).to_ne_bytes());
+            bytes.extend_from_slice(key);
+            bytes.extend_from_slice(value);
+            self.0.insert(Block(bytes.into_boxed_slice()), ());
+        }
     }
 
     #[inline]
@@ -204,9 +206,12 @@ mod tests {
             linear_fill_limit: 0,
         };
         let map = Crossbeam::new(&plan);
-        for (sequence, key) in [(1, "ab"), (2, "a"), (3, "ab"), (4, "b")] {
-            map.add(sequence, key.as_bytes(), b"");
-        }
+        let entries = [(1, "ab"), (2, "a"), (3, "ab"), (4, "b")];
+        map.add_shared(
+            entries
+                .map(|(n, key)| (n, key.as_bytes(), &b""[..]))
+                .into_iter(),
+        );
         let order: Vec<(Vec<u8>, u64)> = map
             .0
             .iter()

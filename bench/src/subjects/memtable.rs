@@ -1,50 +1,57 @@
 //! verimem's memtable, through its public interface.
 
-use verimem::{Hint, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table};
+use verimem::{
+    BytewiseComparator, Hint, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table, Writer,
+};
 
 use super::cursor;
-use crate::data::Values;
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Plan, Subject};
 
-/// [`verimem::MemTable`] with its default comparator: `add`, `get`, `iter`; batches through a
-/// writer with a hint.
+/// [`verimem::MemTable`] with its default comparator.
 pub struct MemTable(Table);
+
+#[inline]
+fn add<'k>(mut writer: Writer<'_, BytewiseComparator>, entries: impl Iterator<Item = Entry<'k>>) {
+    for (sequence, key, value) in entries {
+        let added = writer.add(sequence, Kind::VALUE, key, value);
+        added.expect("a fresh entry in an open table");
+    }
+}
 
 impl Subject for MemTable {
     const NAME: &'static str = "memtable";
     const OURS: bool = true;
     const ABOUT: &'static str = concat!(
-        "verimem MemTable, bytewise comparator, no protection bytes; add, get and iter; ",
-        "batches through one writer and one hint each",
+        "verimem MemTable, bytewise comparator, no protection bytes; one writer per ",
+        "thread, exclusive where it is the only one; batches through one exclusive writer and one ",
+        "hint each; get and iter",
     );
 
     fn new(plan: &Plan) -> Self {
         let builder = Table::builder()
             .write_buffer_size(plan.bytes())
+            .arena_block_size(plan.block_size())
             .huge_pages(plan.huge_pages);
         Self(builder.build().expect("sound options"))
     }
 
-    #[inline]
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]) {
-        self.0
-            .add(sequence, Kind::VALUE, key, value)
-            .expect("a fresh entry in an open table");
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        add(self.0.writer().expect("an open table"), entries);
     }
 
-    fn add_batch<'k>(
-        &self,
-        first_sequence: u64,
-        keys: impl Iterator<Item = &'k [u8]>,
-        values: &Values,
-    ) {
-        let mut writer = self.0.writer().expect("an open table");
-        let mut hint = Hint::default();
-        for (sequence, key) in (first_sequence..).zip(keys) {
-            let value = values.get(sequence);
-            let added = writer.add_with_hint(&mut hint, sequence, Kind::VALUE, key, value);
-            added.expect("a fresh entry in an open table");
+    unsafe fn add_alone<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        add(self.0.exclusive_writer().expect("an idle table"), entries);
+    }
+
+    fn add_batches<'k, B: Iterator<Item = Entry<'k>>>(&mut self, batches: impl Iterator<Item = B>) {
+        for batch in batches {
+            let mut writer = self.0.exclusive_writer().expect("an idle table");
+            let mut hint = Hint::default();
+            for (sequence, key, value) in batch {
+                let added = writer.add_with_hint(&mut hint, sequence, Kind::VALUE, key, value);
+                added.expect("a fresh entry in an open table");
+            }
         }
     }
 

@@ -7,14 +7,13 @@ use verimem::skiplist::{SkipList as List, SkipListOptions};
 use verimem::{BytewiseComparator, EntryRef, Hint, Kind, MAX_SEQUENCE_NUMBER};
 
 use super::cursor;
-use crate::data::Values;
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Plan, Subject};
 
 /// [`verimem::skiplist::SkipList`] with its default options, over a concurrent arena.
 pub struct SkipList(List<BytewiseComparator>);
 
-const fn value<'a>(sequence: u64, user_key: &'a [u8], value: &'a [u8]) -> EntryRef<'a> {
+const fn value<'a>((sequence, user_key, value): Entry<'a>) -> EntryRef<'a> {
     EntryRef {
         user_key,
         sequence,
@@ -27,13 +26,14 @@ impl Subject for SkipList {
     const NAME: &'static str = "skiplist";
     const OURS: bool = true;
     const ABOUT: &'static str = concat!(
-        "verimem SkipList alone, default options; insert, one cursor per lookup or scan; ",
-        "batches with one hint each",
+        "verimem SkipList alone, default options; insert_exclusive, or insert where others write or ",
+        "read meanwhile; batches with one hint each; one cursor per lookup or scan",
     );
 
     fn new(plan: &Plan) -> Self {
         let options = ArenaOptions {
             write_buffer_size: plan.bytes(),
+            block_size: plan.block_size(),
             huge_pages: plan.huge_pages,
             ..ArenaOptions::default()
         };
@@ -42,25 +42,26 @@ impl Subject for SkipList {
         Self(list.expect("sound options"))
     }
 
-    #[inline]
-    fn add(&self, sequence: u64, key: &[u8], bytes: &[u8]) {
-        self.0
-            .insert(&value(sequence, key, bytes))
-            .expect("a fresh entry");
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        for entry in entries {
+            self.0.insert(&value(entry)).expect("a fresh entry");
+        }
     }
 
-    fn add_batch<'k>(
-        &self,
-        first_sequence: u64,
-        keys: impl Iterator<Item = &'k [u8]>,
-        values: &Values,
-    ) {
-        let mut hint = Hint::default();
-        for (sequence, key) in (first_sequence..).zip(keys) {
-            let entry = value(sequence, key, values.get(sequence));
-            self.0
-                .insert_with_hint(&mut hint, &entry)
-                .expect("a fresh entry");
+    fn add_exclusive<'k>(&mut self, entries: impl Iterator<Item = Entry<'k>>) {
+        for entry in entries {
+            let added = self.0.insert_exclusive(&value(entry));
+            added.expect("a fresh entry");
+        }
+    }
+
+    fn add_batches<'k, B: Iterator<Item = Entry<'k>>>(&mut self, batches: impl Iterator<Item = B>) {
+        for batch in batches {
+            let mut hint = Hint::default();
+            for entry in batch {
+                let added = self.0.insert_with_hint(&mut hint, &value(entry));
+                added.expect("a fresh entry");
+            }
         }
     }
 

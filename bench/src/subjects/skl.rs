@@ -7,7 +7,7 @@ use skl::dynamic::multiple_version::sync::SkipMap;
 use std::ops::Bound;
 
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Plan, Subject};
 
 /// Sees every version.
 const NEWEST: u64 = u64::MAX;
@@ -44,12 +44,12 @@ impl Subject for Skl {
     }
 
     #[inline]
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]) {
-        let old = self
-            .0
-            .insert(sequence, key, value)
-            .expect("the arena was sized for every entry");
-        debug_assert!(old.is_none());
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        for (sequence, key, value) in entries {
+            let old = self.0.insert(sequence, key, value);
+            let old = old.expect("the arena was sized for every entry");
+            debug_assert!(old.is_none());
+        }
     }
 
     #[inline]

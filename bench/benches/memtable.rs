@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use verimem_bench::data::{Data, KeyShape};
 use verimem_bench::digest::Digest;
+use verimem_bench::heap::Pages;
 use verimem_bench::subject::{Plan, Subject};
 use verimem_bench::subjects::MemTable;
 
@@ -16,6 +17,7 @@ fn plan(data: &Data) -> Plan {
         entries: ENTRIES,
         payload: data.payload(),
         huge_pages: false,
+        pages: Pages::Cold,
         linear_fill_limit: 0,
     }
 }
@@ -31,7 +33,7 @@ fn writes(criterion: &mut Criterion, data: &Data) {
         .sample_size(10)
         .throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("add", |bencher| {
-        let empty = || MemTable::new(&plan(data));
+        let empty = || MemTable::new(&plan(data), &());
         let filled = |mut table: MemTable| {
             fill(data, &mut table);
             table
@@ -83,9 +85,9 @@ fn scans(criterion: &mut Criterion, table: &MemTable) {
 }
 
 fn all(criterion: &mut Criterion) {
-    let data = Data::new(ENTRIES, KeyShape::Random16, 100, 42);
+    let data = Data::new(ENTRIES, KeyShape::Random(16), 100, 42);
     writes(criterion, &data);
-    let mut table = MemTable::new(&plan(&data));
+    let mut table = MemTable::new(&plan(&data), &());
     fill(&data, &mut table);
     lookups(criterion, &data, &table);
     scans(criterion, &table);

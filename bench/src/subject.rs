@@ -1,6 +1,9 @@
 //! What a structure must offer to be measured.
 
+use std::cell::Cell;
+
 use crate::digest::Digest;
+use crate::heap::Pages;
 
 /// An entry to add: sequence number, key, value.
 pub type Entry<'a> = (u64, &'a [u8], &'a [u8]);
@@ -14,6 +17,8 @@ pub struct Plan {
     pub payload: usize,
     /// Whether arenas that can should ask for huge pages.
     pub huge_pages: bool,
+    /// Whether pages of tables that were dropped are to be used again.
+    pub pages: Pages,
     /// Above so many entries, a subject that [fills in linear time](Subject::LINEAR_FILL) is not
     /// timed filling.
     pub linear_fill_limit: usize,
@@ -35,6 +40,36 @@ impl Plan {
     }
 }
 
+thread_local! {
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A field of each subject, which counts the tables that are alive. A round ends only when none is:
+/// tables are made and dropped by one thread.
+#[derive(Debug)]
+pub struct Live(());
+
+impl Live {
+    /// How many there are, made by this thread.
+    #[must_use]
+    pub fn count() -> usize {
+        LIVE.get()
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        LIVE.set(LIVE.get() + 1);
+        Self(())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        LIVE.set(LIVE.get() - 1);
+    }
+}
+
 /// A multi-version ordered table: by user key ascending, then by sequence number descending.
 ///
 /// Implementations are called from generic loops, so that each loop is compiled for its structure.
@@ -52,8 +87,12 @@ pub trait Subject: Sized + Sync {
     /// order that was asked for.
     const LINEAR_FILL: bool = false;
 
-    /// An empty table.
-    fn new(plan: &Plan) -> Self;
+    /// What outlives the tables of one cell: pages to be used again, where the structure keeps them
+    /// itself.
+    type Stock: Default;
+
+    /// An empty table. With [`Pages::Recycled`], it takes its pages from `stock` if it can.
+    fn new(plan: &Plan, stock: &Self::Stock) -> Self;
 
     /// Adds entries as one of several writers.
     fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>);
@@ -82,6 +121,12 @@ pub trait Subject: Sized + Sync {
     /// The newest version of `key`; says whether there is one.
     fn get(&self, key: &[u8], digest: &mut Digest) -> bool;
 
+    /// The newest versions of `keys`, in the best way the structure knows, folded in their order.
+    /// Returns how many there are.
+    fn multi_get(&self, keys: &[&[u8]], digest: &mut Digest) -> usize {
+        keys.iter().filter(|key| self.get(key, digest)).count()
+    }
+
     /// The entry at or after `key`, then `nexts` more. A fresh iterator each time. Returns how many
     /// entries were read.
     fn seek(&self, key: &[u8], nexts: usize, digest: &mut Digest) -> usize;
@@ -91,6 +136,11 @@ pub trait Subject: Sized + Sync {
 
     /// All entries, descending. Returns how many.
     fn scan_backward(&self, digest: &mut Digest) -> usize;
+
+    /// How many tables this thread has made in another language and not freed.
+    fn foreign_live() -> usize {
+        0
+    }
 
     /// The bytes the structure itself says it holds, where it allocates past the global allocator
     /// or ahead of use.

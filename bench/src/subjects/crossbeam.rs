@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 
 use crate::digest::Digest;
-use crate::subject::{Entry, Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
 /// A value's kind in the tag's low byte, as in an LSM tree.
 const KIND_VALUE: u64 = 1;
@@ -108,8 +108,14 @@ impl Ord for Block {
 /// before it.
 #[inline]
 fn with_lookup_key<R>(key: &[u8], search: impl FnOnce(&Encoded) -> R) -> R {
-    let mut buffer = [0u8; HEADER + STACK_KEY];
-    let bytes = &mut buffer[..HEADER + key.len()];
+    let mut stack = [0u8; HEADER + STACK_KEY];
+    let mut heap;
+    let bytes = if key.len() <= STACK_KEY {
+        &mut stack[..HEADER + key.len()]
+    } else {
+        heap = vec![0u8; HEADER + key.len()];
+        &mut heap[..]
+    };
     let length = u32::try_from(key.len()).expect("short keys");
     bytes[..4].copy_from_slice(&length.to_ne_bytes());
     bytes[4..HEADER].copy_from_slice(&u64::MAX.to_ne_bytes());
@@ -118,7 +124,7 @@ fn with_lookup_key<R>(key: &[u8], search: impl FnOnce(&Encoded) -> R) -> R {
 }
 
 /// `SkipMap<Block, ()>`.
-pub struct Crossbeam(SkipMap<Block, ()>);
+pub struct Crossbeam(SkipMap<Block, ()>, Live);
 
 impl Subject for Crossbeam {
     const NAME: &'static str = "crossbeam";
@@ -128,8 +134,10 @@ impl Subject for Crossbeam {
         "length, tag (sequence and kind), key, value",
     );
 
-    fn new(_plan: &Plan) -> Self {
-        Self(SkipMap::new())
+    type Stock = ();
+
+    fn new(_plan: &Plan, (): &()) -> Self {
+        Self(SkipMap::new(), Live::default())
     }
 
     #[inline]
@@ -196,6 +204,7 @@ impl Subject for Crossbeam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heap::Pages;
 
     #[test]
     fn versions_come_newest_first_and_prefixes_before_longer_keys() {
@@ -203,9 +212,10 @@ mod tests {
             entries: 4,
             payload: 4,
             huge_pages: false,
+            pages: Pages::Cold,
             linear_fill_limit: 0,
         };
-        let map = Crossbeam::new(&plan);
+        let map = Crossbeam::new(&plan, &());
         let entries = [(1, "ab"), (2, "a"), (3, "ab"), (4, "b")];
         map.add_shared(
             entries
@@ -233,5 +243,10 @@ mod tests {
         want.found(3, b"");
         assert_eq!(got, want);
         assert!(!map.get(b"aa", &mut got));
+
+        let long = vec![b'c'; 3 * STACK_KEY];
+        map.add_shared([(5, &long[..], &b"v"[..])].into_iter());
+        assert!(map.get(&long, &mut got));
+        assert!(!map.get(&long[1..], &mut got));
     }
 }

@@ -6,10 +6,10 @@ use verimem::{
 
 use super::cursor;
 use crate::digest::Digest;
-use crate::subject::{Entry, Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
 /// [`verimem::MemTable`] with its default comparator.
-pub struct MemTable(Table);
+pub struct MemTable(Table, Live);
 
 #[inline]
 fn add<'k>(mut writer: Writer<'_, BytewiseComparator>, entries: impl Iterator<Item = Entry<'k>>) {
@@ -28,12 +28,14 @@ impl Subject for MemTable {
         "hint each; get and iter",
     );
 
-    fn new(plan: &Plan) -> Self {
+    type Stock = ();
+
+    fn new(plan: &Plan, (): &()) -> Self {
         let builder = Table::builder()
             .write_buffer_size(plan.bytes())
             .arena_block_size(plan.block_size())
             .huge_pages(plan.huge_pages);
-        Self(builder.build().expect("sound options"))
+        Self(builder.build().expect("sound options"), Live::default())
     }
 
     fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {

@@ -8,10 +8,10 @@ use verimem::{BytewiseComparator, EntryRef, Hint, Kind, MAX_SEQUENCE_NUMBER};
 
 use super::cursor;
 use crate::digest::Digest;
-use crate::subject::{Entry, Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
 /// [`verimem::skiplist::SkipList`] with its default options, over a concurrent arena.
-pub struct SkipList(List<BytewiseComparator>);
+pub struct SkipList(List<BytewiseComparator>, Live);
 
 const fn value<'a>((sequence, user_key, value): Entry<'a>) -> EntryRef<'a> {
     EntryRef {
@@ -30,7 +30,9 @@ impl Subject for SkipList {
         "read meanwhile; batches with one hint each; one cursor per lookup or scan",
     );
 
-    fn new(plan: &Plan) -> Self {
+    type Stock = ();
+
+    fn new(plan: &Plan, (): &()) -> Self {
         let options = ArenaOptions {
             write_buffer_size: plan.bytes(),
             block_size: plan.block_size(),
@@ -39,7 +41,7 @@ impl Subject for SkipList {
         };
         let arena = Arc::new(ConcurrentArena::new(options).expect("sound options"));
         let list = List::new(arena, BytewiseComparator, SkipListOptions::default());
-        Self(list.expect("sound options"))
+        Self(list.expect("sound options"), Live::default())
     }
 
     fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {

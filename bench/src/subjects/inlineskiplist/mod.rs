@@ -7,8 +7,9 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use self::sys::{IteratorSpace, Table};
+use crate::data::MULTI_GET;
 use crate::digest::Digest;
-use crate::subject::{Entry, Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
 pub use self::sys::nothing;
 
@@ -16,7 +17,7 @@ pub use self::sys::nothing;
 const KIND_VALUE: u64 = 1;
 
 /// `rocksdb::InlineSkipList` with its default height and branching, and memtable entries.
-pub struct InlineSkipList(NonNull<Table>);
+pub struct InlineSkipList(NonNull<Table>, Live);
 
 // SAFETY: the list and its arena are made for concurrent readers and, through the calls named so,
 // writers. The calls that need a single writer are behind `&mut self`.
@@ -152,6 +153,45 @@ const fn tag(sequence: u64) -> u64 {
     sequence << 8 | KIND_VALUE
 }
 
+impl InlineSkipList {
+    /// The first entries at or after `keys`, in their order. The list wants them sorted; that is
+    /// done here, as RocksDB does it in its own `MultiGet`.
+    #[inline]
+    fn first_at_or_after(&self, keys: &[&[u8]]) -> [*const u8; MULTI_GET] {
+        assert!(
+            keys.len() <= MULTI_GET,
+            "a batch of at most {MULTI_GET} keys"
+        );
+        let mut order: [usize; MULTI_GET] = std::array::from_fn(|place| place);
+        let order = &mut order[..keys.len()];
+        order.sort_unstable_by_key(|&place| keys[place]);
+        let mut starts = [std::ptr::null(); MULTI_GET];
+        let mut lengths = [0; MULTI_GET];
+        for (to, &place) in order.iter().enumerate() {
+            starts[to] = keys[place].as_ptr();
+            lengths[to] = keys[place].len();
+        }
+        let mut sorted = [std::ptr::null(); MULTI_GET];
+        // SAFETY: the list is alive; the arrays hold that many readable, ascending keys and have
+        // room for that many answers.
+        let done = unsafe {
+            sys::verimem_isl_multi_get(
+                self.0.as_ptr(),
+                keys.len(),
+                starts.as_ptr(),
+                lengths.as_ptr(),
+                sorted.as_mut_ptr(),
+            )
+        };
+        assert!(done, "the list takes a batch of that size");
+        let mut found = [std::ptr::null(); MULTI_GET];
+        for (from, &place) in order.iter().enumerate() {
+            found[place] = sorted[from];
+        }
+        found
+    }
+}
+
 /// One hint of a batch.
 struct Hint(NonNull<std::ffi::c_void>);
 
@@ -176,13 +216,18 @@ impl Subject for InlineSkipList {
     const ABOUT: &'static str = concat!(
         "RocksDB InlineSkipList over ConcurrentArena (librocksdb-sys 0.19.0), memtable entries, ",
         "inlined comparator, blocks as large as verimem's; Insert, or InsertConcurrently where ",
-        "there are several writers; batches with one hint each",
+        "there are several writers; batches with one hint each; MultiGet over the sorted batch",
     );
 
-    fn new(plan: &Plan) -> Self {
+    type Stock = ();
+
+    fn new(plan: &Plan, (): &()) -> Self {
         // SAFETY: any block size will do.
         let table = unsafe { sys::verimem_isl_new(plan.block_size()) };
-        Self(NonNull::new(table).expect("memory for a table"))
+        Self(
+            NonNull::new(table).expect("memory for a table"),
+            Live::default(),
+        )
     }
 
     fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
@@ -255,6 +300,22 @@ impl Subject for InlineSkipList {
         false
     }
 
+    fn multi_get(&self, keys: &[&[u8]], digest: &mut Digest) -> usize {
+        let found = self.first_at_or_after(keys);
+        let mut hits = 0;
+        for (key, at) in keys.iter().zip(found) {
+            // SAFETY: a pointer that is not null is that of an entry of this list.
+            match (!at.is_null()).then(|| unsafe { parts(at) }) {
+                Some((found, tag, value)) if found == *key => {
+                    digest.found(tag >> 8, value);
+                    hits += 1;
+                }
+                _ => digest.missing(),
+            }
+        }
+        hits
+    }
+
     #[inline]
     fn seek(&self, key: &[u8], nexts: usize, digest: &mut Digest) -> usize {
         let mut iter = Iter::new(self);
@@ -296,6 +357,11 @@ impl Subject for InlineSkipList {
             at = unsafe { iter.prev() };
         }
         read
+    }
+
+    fn foreign_live() -> usize {
+        // SAFETY: the call reads a counter of this thread.
+        unsafe { sys::verimem_isl_live() }
     }
 
     fn bytes_held(&self) -> Option<usize> {

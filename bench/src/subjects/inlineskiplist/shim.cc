@@ -100,6 +100,9 @@ struct EntryOrder {
 
 using List = InlineSkipList<const EntryOrder&>;
 
+// Tables that this thread has made and not freed.
+thread_local size_t live_tables = 0;
+
 // The arena must outlive the list, and the order the comparisons.
 struct Table {
   EntryOrder order;
@@ -107,7 +110,10 @@ struct Table {
   List list;
 
   explicit Table(size_t block_size)
-      : arena(block_size, nullptr, 0), list(order, &arena) {}
+      : arena(block_size, nullptr, 0), list(order, &arena) {
+    ++live_tables;
+  }
+  ~Table() { --live_tables; }
 };
 
 char* PutInternalKey(char* to, const char* key, size_t key_size, uint64_t tag) {
@@ -185,6 +191,8 @@ Table* verimem_isl_new(size_t block_size) { return new Table(block_size); }
 
 void verimem_isl_free(Table* table) { delete table; }
 
+size_t verimem_isl_live() { return live_tables; }
+
 // Only one writer, and nobody else inserts.
 bool verimem_isl_insert(Table* table, uint64_t tag, const char* key,
                         size_t key_size, const char* value, size_t value_size) {
@@ -229,7 +237,7 @@ bool verimem_isl_insert_with_hint_concurrently(Table* table, void* hint,
 bool verimem_isl_multi_get(const Table* table, size_t count,
                            const char* const* keys, const size_t* key_sizes,
                            const char** found) {
-  constexpr size_t kMost = 64;
+  constexpr size_t kMost = 32;
   if (count > kMost) {
     return false;
   }

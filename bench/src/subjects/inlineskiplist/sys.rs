@@ -15,6 +15,7 @@ pub(super) struct IteratorSpace([*const c_void; 2]);
 unsafe extern "C" {
     pub(super) fn verimem_isl_new(block_size: usize) -> *mut Table;
     pub(super) fn verimem_isl_free(table: *mut Table);
+    pub(super) fn verimem_isl_live() -> usize;
     pub(super) fn verimem_isl_insert(
         table: *mut Table,
         tag: u64,

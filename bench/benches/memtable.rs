@@ -84,6 +84,18 @@ fn scans(criterion: &mut Criterion, table: &MemTable) {
     group.finish();
 }
 
+/// What a call into C++ costs, as the comparison with RocksDB makes one or more per operation.
+#[cfg(target_os = "linux")]
+fn calls(criterion: &mut Criterion) {
+    let place = 0u8;
+    criterion.bench_function("call-into-c++", |bencher| {
+        bencher.iter(|| verimem_bench::subjects::inlineskiplist::nothing(black_box(&place)));
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn calls(_criterion: &mut Criterion) {}
+
 fn all(criterion: &mut Criterion) {
     let data = Data::new(ENTRIES, KeyShape::Random(16), 100, 42);
     writes(criterion, &data);
@@ -91,6 +103,7 @@ fn all(criterion: &mut Criterion) {
     fill(&data, &mut table);
     lookups(criterion, &data, &table);
     scans(criterion, &table);
+    calls(criterion);
 }
 
 criterion_group!(benches, all);

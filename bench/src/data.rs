@@ -13,8 +13,9 @@ pub const BATCH: usize = 100;
 pub const MULTI_GET: usize = 32;
 /// How many versions each key of the table with versions has.
 pub const VERSIONS: usize = 8;
-/// The most keys that are looked up in one measurement: more would only take longer.
-pub const PROBES: usize = 400_000;
+/// The most keys that are looked up, and entries that are read backwards, in one measurement: more
+/// would only take longer.
+pub const PROBES: usize = 250_000;
 
 /// Slices of a small pool of random bytes, chosen by sequence number.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ impl Values {
 pub struct Data {
     /// How many entries each table gets.
     pub entries: usize,
+    /// How many keys are looked up, and entries read backwards.
+    pub probes: usize,
     /// The shape of the keys.
     pub shape: KeyShape,
     /// The length of each value.
@@ -81,6 +84,18 @@ impl Data {
     /// Makes everything from `seed`.
     #[must_use]
     pub fn new(entries: usize, shape: KeyShape, value_len: usize, seed: u64) -> Self {
+        Self::with_probes(entries, shape, value_len, seed, PROBES)
+    }
+
+    /// As [`new`](Self::new), with another limit than [`PROBES`].
+    #[must_use]
+    pub fn with_probes(
+        entries: usize,
+        shape: KeyShape,
+        value_len: usize,
+        seed: u64,
+        probes: usize,
+    ) -> Self {
         let mut random = Random::new(seed);
         let stored = |index: u64| {
             if shape == KeyShape::Seq8 {
@@ -98,7 +113,7 @@ impl Data {
         };
 
         let all = entries as u64;
-        let probes = entries.min(PROBES);
+        let probes = entries.min(probes);
         let mut order: Vec<u64> = (0..all).collect();
         let keys = |order: &[u64]| Keys::of(shape, order.iter().map(|&index| stored(index)));
         let mut sorted = keys(&order);
@@ -113,7 +128,7 @@ impl Data {
         let zipfian = Keys::of(shape, drawn);
         let mut half = order[..entries / 2].to_vec();
         random.shuffle(&mut half);
-        let first_half = keys(&half[..half.len().min(PROBES)]);
+        let first_half = keys(&half[..half.len().min(probes)]);
         random.shuffle(&mut order);
         let present = keys(&order[..probes]);
         random.shuffle(&mut order);
@@ -126,6 +141,7 @@ impl Data {
         let values = Values::new(value_len, &mut random);
         Self {
             entries,
+            probes,
             shape,
             value_len,
             sorted,
@@ -139,6 +155,13 @@ impl Data {
             first_half,
             values,
         }
+    }
+
+    /// How many entries are in the table before the writer and the reader of the mixed workload
+    /// start.
+    #[must_use]
+    pub const fn half(&self) -> usize {
+        self.entries / 2
     }
 
     /// Key and value bytes of one entry, without its tag.

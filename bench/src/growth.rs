@@ -6,7 +6,7 @@ use std::num::NonZero;
 
 use crate::heap::Pages;
 use crate::keys::KeyShape;
-use crate::lane::Lane;
+use crate::lane::Lanes;
 use crate::plan::{Name, Spec};
 use crate::report::Cell;
 use crate::stats::{Spread, spread};
@@ -162,7 +162,7 @@ pub fn points(cells: &[Cell], quick: bool) -> Vec<Point> {
 
 /// The points as JSON.
 #[must_use]
-pub fn rows(points: &[Point], lanes: &[Box<dyn Lane>], rounds: usize) -> Vec<Value> {
+pub fn rows(points: &[Point], lanes: &Lanes, rounds: usize) -> Vec<Value> {
     let row = |point: &Point| {
         json!({
             "curve": point.curve.name(),
@@ -185,7 +185,7 @@ pub fn rows(points: &[Point], lanes: &[Box<dyn Lane>], rounds: usize) -> Vec<Val
 
 /// The points as text: millions of operations per second.
 #[must_use]
-pub fn table(points: &[Point], lanes: &[Box<dyn Lane>]) -> String {
+pub fn table(points: &[Point], lanes: &Lanes) -> String {
     let mut text = format!("{:<12}{:<14}{:>10}", "curve", "workload", "at");
     for lane in lanes {
         let _ = write!(text, "{:>16}", lane.name());

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::lane::Lane;
+use crate::lane::Lanes;
 use crate::options::Options;
 use crate::plan::Name;
 use crate::rounds::Outcome;
@@ -64,7 +64,7 @@ impl Header {
     /// # Errors
     ///
     /// This program's own file cannot be read.
-    pub fn new(options: &Options, lanes: &[Box<dyn Lane>]) -> Result<Self, String> {
+    pub fn new(options: &Options, lanes: &Lanes) -> Result<Self, String> {
         let program = std::env::current_exe().and_then(std::fs::read);
         let program = program.map_err(|e| format!("cannot read this program's own file: {e}"))?;
         let mut hasher = DefaultHasher::new();

@@ -72,6 +72,9 @@ pub trait Lane {
     fn bytes(&mut self, data: &Data, plan: &Plan) -> Option<usize>;
 }
 
+/// All subjects of a run.
+pub type Lanes = [Box<dyn Lane>];
+
 /// The lane of subject `S`.
 pub struct Runner<S: Subject> {
     table: Option<S>,
@@ -159,10 +162,10 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             read_share(table, read, data, place(worker), place(worker + 1))
         });
         let operations: usize = shares.iter().map(|share| share.0).sum();
-        let expected = if read.scans() {
-            data.entries * threads
-        } else {
-            probes
+        let expected = match read {
+            Read::Forward => data.entries * threads,
+            Read::Backward => data.probes * threads,
+            _ => probes,
         };
         let name = S::NAME;
         assert_eq!(
@@ -181,7 +184,7 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             return None;
         }
         let mut table = S::new(plan, &self.stock);
-        let half = data.first_half.len();
+        let half = data.half();
         table.add_exclusive(entries(&data.shuffled, 0, half, &data.values));
         let (barrier, done) = (Barrier::new(2), AtomicBool::new(false));
         let samples = std::thread::scope(|scope| {
@@ -321,7 +324,7 @@ fn read_share<S: Subject>(
     let keys = probes(read, data).range(from, to);
     let operations = match read {
         Read::Forward => table.scan_forward(&mut digest),
-        Read::Backward => table.scan_backward(&mut digest),
+        Read::Backward => table.scan_backward(data.probes, &mut digest),
         Read::Seek(nexts) => keys.fold(0, |operations, key| {
             table.seek(key, nexts, &mut digest);
             operations + 1

@@ -1,12 +1,12 @@
 //! `compare`: verimem beside its peers. See `--help`.
 
 use clap::Parser;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use verimem_bench::counting::Counting;
 use verimem_bench::options::{Format, Options};
-use verimem_bench::report::Cell;
 use verimem_bench::{growth, plot, report, run};
 
 #[global_allocator]
@@ -14,49 +14,68 @@ static ALLOCATOR: Counting = Counting;
 
 fn compare(options: &Options) -> Result<(), String> {
     // Before hours of work, not after them.
-    if let Some(path) = &options.plot {
+    for path in options.plot.iter().chain(&options.output) {
         writable(path)?;
     }
     options.cells()?;
     let mut lanes = options.lanes()?;
-    if options.format == Format::Text {
-        print!("{}", report::legend(&lanes));
+    let text = options.format == Format::Text;
+    let mut report = Report::new(options.output.as_deref())?;
+    if text {
+        report.write(&report::legend(&lanes))?;
     }
-    let text = options.format == Format::Text && !options.growth;
-    let mut finished = |cell: &Cell, lanes: &[_]| {
-        if text {
-            println!("\n{}", report::table(cell, lanes));
-        }
-    };
-    let cells = run::run(options, &mut lanes, &mut finished)?;
+    let tables = text && !options.growth;
+    let cells = run::run(options, &mut lanes, &mut |cell, lanes| match tables {
+        true => report.write(&format!("\n{}\n", report::table(cell, lanes))),
+        false => Ok(()),
+    })?;
     let points = growth::points(&cells, options.quick);
-    if options.growth && options.format == Format::Text {
-        println!("\n{}", growth::table(&points, &lanes));
-    }
-    if options.format == Format::Json {
-        let rows = if options.growth {
-            growth::rows(
-                &points,
-                &lanes,
-                cells.first().map_or(0, |cell| cell.name.rounds),
-            )
-        } else {
+    match (options.format, options.growth) {
+        (Format::Text, false) => {}
+        (Format::Text, true) => report.write(&format!("\n{}\n", growth::table(&points, &lanes)))?,
+        (Format::Json, false) => {
             let rows = cells.iter().flat_map(|cell| report::rows(cell, &lanes));
-            rows.collect()
-        };
-        println!("{:#}", serde_json::Value::Array(rows));
+            report.write(&report::array(&rows.collect::<Vec<_>>()))?;
+        }
+        (Format::Json, true) => {
+            let rounds = cells.first().map_or(0, |cell| cell.name.rounds);
+            report.write(&report::array(&growth::rows(&points, &lanes, rounds)))?;
+        }
     }
-    if let Some(path) = &options.plot {
-        let picture = if options.growth {
-            plot::curves(&points, &lanes)
-        } else {
-            plot::bars(&cells, &lanes)
-        };
-        let written = std::fs::write(path, picture?);
-        written.map_err(|error| format!("{}: {error}", path.display()))?;
-        eprintln!("wrote {}", path.display());
-    }
+    let Some(path) = &options.plot else {
+        return Ok(());
+    };
+    let picture = if options.growth {
+        plot::curves(&points, &lanes)
+    } else {
+        plot::bars(&cells, &lanes)
+    };
+    let written = std::fs::write(path, picture?);
+    written.map_err(|error| format!("{}: {error}", path.display()))?;
+    eprintln!("wrote {}", path.display());
     Ok(())
+}
+
+/// Where the report goes.
+struct Report(Box<dyn Write>);
+
+impl Report {
+    fn new(path: Option<&Path>) -> Result<Self, String> {
+        let Some(path) = path else {
+            return Ok(Self(Box::new(std::io::stdout())));
+        };
+        let file = std::fs::File::create(path);
+        let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(Box::new(file)))
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), String> {
+        let written = self
+            .0
+            .write_all(text.as_bytes())
+            .and_then(|()| self.0.flush());
+        written.map_err(|error| format!("cannot write the report: {error}"))
+    }
 }
 
 /// Sees that the file can be written; leaves what is in it.

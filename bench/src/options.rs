@@ -82,7 +82,10 @@ pub struct Options {
     /// Draw the results as SVG
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
-    /// How results are written to standard output. JSON is an array of rows with `workload`,
+    /// Write the report to this file, not to standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How results are written. JSON is an array of rows with `workload`,
     /// `entries`, `keys`, `values`, `pages`, `rounds`, `threads`, `subject`, `peer` and
     /// `ratio_median`, `ratio_low`, `ratio_high`: subject over peer, in operations per second
     /// (`subject_median`, `peer_median`). In rows whose workload is `memory` these are bytes per

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-use crate::lane::Lane;
+use crate::lane::Lanes;
 use crate::plan::Name;
 use crate::rounds::{Outcome, Series};
 use crate::stats::{Spread, ratio, spread};
@@ -46,7 +46,7 @@ impl Cell {
 
 /// The pairs to compare: each of verimem's structures with each peer.
 #[must_use]
-pub fn pairs(lanes: &[Box<dyn Lane>]) -> Vec<(usize, usize)> {
+pub fn pairs(lanes: &Lanes) -> Vec<(usize, usize)> {
     let places = |ours: bool| (0..lanes.len()).filter(move |&place| lanes[place].ours() == ours);
     places(true)
         .flat_map(|subject| places(false).map(move |peer| (subject, peer)))
@@ -55,7 +55,7 @@ pub fn pairs(lanes: &[Box<dyn Lane>]) -> Vec<(usize, usize)> {
 
 /// The rows of one cell. The fields are described in `--help`.
 #[must_use]
-pub fn rows(cell: &Cell, lanes: &[Box<dyn Lane>]) -> Vec<Value> {
+pub fn rows(cell: &Cell, lanes: &Lanes) -> Vec<Value> {
     let row = |workload: &str,
                threads: usize,
                subject: usize,
@@ -110,9 +110,16 @@ pub fn rows(cell: &Cell, lanes: &[Box<dyn Lane>]) -> Vec<Value> {
     rows
 }
 
+/// An array in JSON, a row in each line.
+#[must_use]
+pub fn array(rows: &[Value]) -> String {
+    let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
+}
+
 /// One line per subject: what it is.
 #[must_use]
-pub fn legend(lanes: &[Box<dyn Lane>]) -> String {
+pub fn legend(lanes: &Lanes) -> String {
     lanes.iter().fold(String::new(), |mut text, lane| {
         let _ = writeln!(text, "{:>14}  {}", lane.name(), lane.about());
         text
@@ -137,7 +144,7 @@ fn column(spread: Option<Spread>, scale: f64) -> String {
 /// The table of one cell: absolute medians in millions of operations per second, then ratios, each
 /// with its spread.
 #[must_use]
-pub fn table(cell: &Cell, lanes: &[Box<dyn Lane>]) -> String {
+pub fn table(cell: &Cell, lanes: &Lanes) -> String {
     let pairs = pairs(lanes);
     let mut text = format!(
         "{}; Mops/s and ratios: median (low..high)\n{:<23}{:>4}",

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::Data;
-use crate::lane::{Lane, Sample};
+use crate::lane::{Lanes, Sample};
 use crate::stage::{Row, Stage, Step};
 use crate::subject::{Live, Plan};
 use crate::workload::Read;
@@ -43,7 +43,7 @@ pub struct Outcome {
 
 /// A stage that is being measured.
 struct Measurement<'a> {
-    lanes: &'a mut [Box<dyn Lane>],
+    lanes: &'a mut Lanes,
     data: &'a Data,
     plan: Plan,
     /// 0 is the warm-up.
@@ -178,7 +178,7 @@ impl Measurement<'_> {
 ///
 /// A description of the first answer in which two subjects differ, or of a table that was not freed.
 pub fn measure(
-    lanes: &mut [Box<dyn Lane>],
+    lanes: &mut Lanes,
     data: &Data,
     plan: Plan,
     stage: &Stage,

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::data::Data;
 use crate::journal::{Header, Journal};
-use crate::lane::Lane;
+use crate::lane::Lanes;
 use crate::options::Options;
 use crate::plan::Spec;
 use crate::report::Cell;
@@ -61,11 +61,11 @@ fn stages(cell: &Spec) -> Vec<Stage> {
 /// # Errors
 ///
 /// What is wrong with the options or the file of `--resume`, or the first answer in which two
-/// subjects differ.
+/// subjects differ, or what `finished` says.
 pub fn run(
     options: &Options,
-    lanes: &mut [Box<dyn Lane>],
-    finished: &mut dyn FnMut(&Cell, &[Box<dyn Lane>]),
+    lanes: &mut Lanes,
+    finished: &mut dyn FnMut(&Cell, &Lanes) -> Result<(), String>,
 ) -> Result<Vec<Cell>, String> {
     let cells = options.cells()?;
     let mut journal = match &options.resume {
@@ -83,7 +83,7 @@ pub fn run(
     let mut results = Vec::new();
     for cell in &cells {
         let result = measure(cell, options, lanes, &mut journal, &progress)?;
-        progress.0.suspend(|| finished(&result, lanes));
+        progress.0.suspend(|| finished(&result, lanes))?;
         results.push(result);
     }
     progress.0.finish_and_clear();
@@ -93,7 +93,7 @@ pub fn run(
 fn measure(
     cell: &Spec,
     options: &Options,
-    lanes: &mut [Box<dyn Lane>],
+    lanes: &mut Lanes,
     journal: &mut Option<Journal>,
     progress: &Progress,
 ) -> Result<Cell, String> {

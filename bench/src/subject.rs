@@ -134,8 +134,8 @@ pub trait Subject: Sized + Sync {
     /// All entries, ascending. Returns how many.
     fn scan_forward(&self, digest: &mut Digest) -> usize;
 
-    /// All entries, descending. Returns how many.
-    fn scan_backward(&self, digest: &mut Digest) -> usize;
+    /// The last entries, descending, at most so many. Returns how many.
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize;
 
     /// How many tables this thread has made in another language and not freed.
     fn foreign_live() -> usize {

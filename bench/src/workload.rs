@@ -24,11 +24,11 @@ pub enum Workload {
     Seek100,
     /// Reads every entry of a randomly filled table, ascending.
     ScanForward,
-    /// Reads every entry of a randomly filled table, descending.
+    /// Reads a randomly filled table from its end, descending.
     ScanBackward,
     /// Reads every entry of a sequentially filled table, ascending.
     ScanFilledseq,
-    /// Reads every entry of a sequentially filled table, descending.
+    /// Reads a sequentially filled table from its end, descending.
     ScanBackwardFilledseq,
     /// Adds 8 versions of each key in random order, then looks keys up: two results,
     /// `versions8-fill` and `versions8-get`.
@@ -57,7 +57,7 @@ pub enum Read {
     Seek(usize),
     /// The whole table, ascending.
     Forward,
-    /// The whole table, descending.
+    /// The table from its end, descending.
     Backward,
 }
 

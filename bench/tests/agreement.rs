@@ -5,7 +5,7 @@ use verimem_bench::data::Data;
 use verimem_bench::digest::Digest;
 use verimem_bench::heap::Pages;
 use verimem_bench::keys::KeyShape;
-use verimem_bench::lane::Lane;
+use verimem_bench::lane::Lanes;
 use verimem_bench::options::Options;
 use verimem_bench::plan::Spec;
 use verimem_bench::report::{self, Cell};
@@ -32,12 +32,16 @@ fn spec(entries: usize, keys: KeyShape, values: usize) -> Spec {
 }
 
 /// Measures all stages of a cell.
-fn measure(spec: &Spec, options: &Options, lanes: &mut [Box<dyn Lane>]) -> Cell {
+fn measure(spec: &Spec, options: &Options, lanes: &mut Lanes) -> Cell {
     let data = Data::new(spec.entries, spec.keys, spec.values, 1);
+    measure_with(spec, &data, options, lanes)
+}
+
+fn measure_with(spec: &Spec, data: &Data, options: &Options, lanes: &mut Lanes) -> Cell {
     let mut cell = Cell::new(spec.name());
     for stage in Stage::all(&spec.workloads, &spec.threads) {
         let plan = options.plan(spec);
-        let outcome = rounds::measure(lanes, &data, plan, &stage, spec.rounds, &mut || ());
+        let outcome = rounds::measure(lanes, data, plan, &stage, spec.rounds, &mut || ());
         cell.add(outcome.expect("equal answers"));
     }
     cell
@@ -67,6 +71,16 @@ fn all_subjects_agree_on_every_shape() {
         }
     }
     assert_eq!(Live::count(), 0);
+}
+
+/// As in large tables, of which only some keys are looked up.
+#[test]
+fn fewer_lookups_than_entries_answer_alike() {
+    let (options, spec) = (options(&[]), spec(900, KeyShape::Random(16), 10));
+    let data = Data::with_probes(spec.entries, spec.keys, spec.values, 1, 250);
+    let mut lanes = options.lanes().expect("all subjects");
+    let cell = measure_with(&spec, &data, &options, &mut lanes);
+    assert_eq!(cell.series.len(), 26);
 }
 
 #[test]
@@ -135,8 +149,8 @@ impl Subject for Wrong {
         self.0.scan_forward(digest)
     }
 
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
-        self.0.scan_backward(digest)
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
+        self.0.scan_backward(most, digest)
     }
 }
 

@@ -12,6 +12,8 @@ use verimem_bench::subjects::{Crossbeam, InlineSkipList, Skl};
 const ENTRIES: usize = 40_000;
 const VALUE: usize = 100;
 
+type Count = fn(&Data, Pages) -> usize;
+
 /// The page faults of the third fill, after two whose tables were freed.
 fn faults<S: Subject>(data: &Data, pages: Pages) -> usize {
     let plan = Plan {
@@ -44,7 +46,7 @@ fn pages_are_fresh_or_used_as_they_are_called() {
     let data = Data::new(ENTRIES, KeyShape::Random(16), VALUE, 1);
     // Transparent huge pages would hide the faults of small ones; then there is nothing to count.
     let payload = ENTRIES * data.payload() / 4096;
-    let counts: [(&str, fn(&Data, Pages) -> usize); 3] = [
+    let counts: [(&str, Count); 3] = [
         ("crossbeam", faults::<Crossbeam>),
         ("inlineskiplist", faults::<InlineSkipList>),
         ("skl", faults::<Skl>),

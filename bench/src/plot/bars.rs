@@ -3,7 +3,7 @@
 use plotters::prelude::RGBColor;
 
 use super::{Align, Axis, GRID, INK, Sheet, colour, picture};
-use crate::lane::Lane;
+use crate::lane::Lanes;
 use crate::report::Cell;
 use crate::stats::{Spread, ratio};
 
@@ -38,7 +38,7 @@ impl Block<'_> {
     }
 }
 
-fn places(lanes: &[Box<dyn Lane>], ours: bool) -> Vec<usize> {
+fn places(lanes: &Lanes, ours: bool) -> Vec<usize> {
     let all = 0..lanes.len();
     all.filter(|&place| lanes[place].ours() == ours).collect()
 }
@@ -87,7 +87,7 @@ fn range(blocks: &[Block<'_>], place: usize) -> (f64, f64) {
 /// # Errors
 ///
 /// There is nothing to compare, or the picture cannot be drawn.
-pub fn bars(cells: &[Cell], lanes: &[Box<dyn Lane>]) -> Result<String, String> {
+pub fn bars(cells: &[Cell], lanes: &Lanes) -> Result<String, String> {
     let (subjects, peers) = (places(lanes, true), places(lanes, false));
     if subjects.is_empty() || peers.is_empty() {
         return Err("nothing to draw: choose one of verimem's structures and a peer".into());

@@ -4,7 +4,7 @@ use plotters::prelude::RGBColor;
 
 use super::{Align, Axis, GRID, INK, Sheet, colour, picture};
 use crate::growth::{Curve, Point, cores};
-use crate::lane::Lane;
+use crate::lane::Lanes;
 use crate::workload::Workload;
 
 const LEFT: i32 = 62;
@@ -41,7 +41,7 @@ const fn title(curve: Curve) -> &'static str {
 /// # Errors
 ///
 /// There is nothing to draw, or it cannot be drawn.
-pub fn curves(points: &[Point], lanes: &[Box<dyn Lane>]) -> Result<String, String> {
+pub fn curves(points: &[Point], lanes: &Lanes) -> Result<String, String> {
     let rows = rows(points);
     if rows.is_empty() {
         return Err("nothing to draw: no curve has two points".into());
@@ -133,8 +133,8 @@ fn draw_curve(sheet: &Sheet<'_>, curve: Curve, points: &[Point], top: i32) -> Re
 /// 1000 as `1k`, 10^6 as `1M`.
 fn short(number: usize) -> String {
     match number {
-        1_000_000.. if number % 1_000_000 == 0 => format!("{}M", number / 1_000_000),
-        1_000.. if number % 1_000 == 0 => format!("{}k", number / 1_000),
+        1_000_000.. if number.is_multiple_of(1_000_000) => format!("{}M", number / 1_000_000),
+        1_000.. if number.is_multiple_of(1_000) => format!("{}k", number / 1_000),
         _ => number.to_string(),
     }
 }

@@ -191,9 +191,9 @@ impl Subject for Crossbeam {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
         let mut read = 0;
-        for entry in self.0.iter().rev() {
+        for entry in self.0.iter().rev().take(most) {
             entry.key().encoded().fold(digest);
             read += 1;
         }

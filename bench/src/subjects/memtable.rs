@@ -84,8 +84,8 @@ impl Subject for MemTable {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
-        cursor::backward(self.0.iter(), digest)
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
+        cursor::backward(self.0.iter(), most, digest)
     }
 
     fn bytes_held(&self) -> Option<usize> {

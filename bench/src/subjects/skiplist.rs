@@ -92,8 +92,8 @@ impl Subject for SkipList {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
-        cursor::backward(Cursor::new(&self.0), digest)
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
+        cursor::backward(Cursor::new(&self.0), most, digest)
     }
 
     fn bytes_held(&self) -> Option<usize> {

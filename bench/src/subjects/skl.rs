@@ -99,9 +99,9 @@ impl Subject for Skl {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
         let mut read = 0;
-        for entry in self.0.iter_all(NEWEST).rev() {
+        for entry in self.0.iter_all(NEWEST).rev().take(most) {
             digest.entry(
                 entry.key(),
                 entry.version(),

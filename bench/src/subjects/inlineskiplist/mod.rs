@@ -346,13 +346,16 @@ impl Subject for InlineSkipList {
         read
     }
 
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
         let mut iter = Iter::new(self);
         let mut at = iter.last();
         let mut read = 0;
         while let Some(entry) = at {
             fold(entry, digest);
             read += 1;
+            if read == most {
+                break;
+            }
             // SAFETY: the last call gave `entry`.
             at = unsafe { iter.prev() };
         }

@@ -79,7 +79,7 @@ fn scans(criterion: &mut Criterion, table: &MemTable) {
         bencher.iter(|| table.scan_forward(&mut Digest::default()));
     });
     group.bench_function("scan-backward", |bencher| {
-        bencher.iter(|| table.scan_backward(&mut Digest::default()));
+        bencher.iter(|| table.scan_backward(ENTRIES, &mut Digest::default()));
     });
     group.finish();
 }

@@ -235,7 +235,7 @@ impl Options {
     }
 
     fn named_cells(&self) -> Vec<Spec> {
-        let entries = if self.quick { 5_000 } else { REACH.0 };
+        let entries = if self.quick { 2_000 } else { REACH.0 };
         let matrix = Matrix {
             entries: given_or(&self.entries, &[entries]),
             keys: given_or(&self.keys, &[REACH.1]),
@@ -253,7 +253,7 @@ impl Options {
         } else {
             &[Pages::Cold]
         };
-        let entries = if self.quick { [500, 5_000] } else { ENTRIES };
+        let entries = if self.quick { [500, 2_000] } else { ENTRIES };
         let matrix = Matrix {
             entries: entries.to_vec(),
             keys: KeyShape::MATRIX.to_vec(),
@@ -381,7 +381,7 @@ mod tests {
         let cells = parse(&words).cells().unwrap();
         assert_eq!(
             (cells.len(), cells[0].rounds, cells[0].entries),
-            (1, 2, 5_000)
+            (1, 2, 2_000)
         );
         assert_eq!(cells[0].workloads, [Workload::GetHit]);
     }

@@ -5,7 +5,7 @@ use verimem_bench::data::Data;
 use verimem_bench::digest::Digest;
 use verimem_bench::heap::Pages;
 use verimem_bench::keys::KeyShape;
-use verimem_bench::lane::Lanes;
+use verimem_bench::lane::{Lanes, Runner};
 use verimem_bench::options::Options;
 use verimem_bench::plan::Spec;
 use verimem_bench::report::{self, Cell};
@@ -116,22 +116,25 @@ fn every_subject_measures_its_memory() {
     }
 }
 
-/// A subject that is told of another value than the others once, and loses an entry once.
-struct Wrong(Crossbeam);
+/// A subject that stores another value than it is given, once, or one that leaves a table behind.
+struct Wrong<const LEAKS: bool>(Crossbeam);
 
-impl Subject for Wrong {
+impl<const LEAKS: bool> Subject for Wrong<LEAKS> {
     const NAME: &'static str = "wrong";
     const OURS: bool = true;
     const ABOUT: &'static str = "";
     type Stock = ();
 
     fn new(plan: &Plan, stock: &()) -> Self {
+        if LEAKS {
+            std::mem::forget(Live::default());
+        }
         Self(Crossbeam::new(plan, stock))
     }
 
     fn add_shared<'k>(&self, entries: impl Iterator<Item = verimem_bench::subject::Entry<'k>>) {
         let changed = entries.map(|(sequence, key, value)| match sequence {
-            77 => (sequence, key, &value[1..]),
+            77 if !LEAKS => (sequence, key, &value[1..]),
             _ => (sequence, key, value),
         });
         self.0.add_shared(changed);
@@ -154,18 +157,29 @@ impl Subject for Wrong {
     }
 }
 
-#[test]
-fn one_wrong_byte_fails_the_run() {
+/// Measures a fill by all subjects and one more.
+fn error_with<S: Subject + 'static>() -> String {
     let options = options(&[]);
     let spec = spec(500, KeyShape::Random(16), 10);
     let data = Data::new(spec.entries, spec.keys, spec.values, 1);
     let stage = &Stage::all(&[Workload::Fillseq], &[1])[0];
     let mut lanes = options.lanes().expect("all subjects");
-    lanes.push(verimem_bench::lane::Runner::<Wrong>::boxed());
+    lanes.push(Runner::<S>::boxed());
     let plan = options.plan(&spec);
     let outcome = rounds::measure(&mut lanes, &data, plan, stage, 1, &mut || ());
-    let error = outcome.expect_err("another value");
+    outcome.expect_err("a subject that is wrong")
+}
+
+#[test]
+fn one_wrong_byte_fails_the_run() {
+    let error = error_with::<Wrong<false>>();
     assert!(error.contains("wrong holds other entries"), "{error}");
+}
+
+#[test]
+fn a_table_that_is_left_fails_the_run() {
+    let error = error_with::<Wrong<true>>();
+    assert_eq!(error, "1 tables are alive after a round");
 }
 
 /// What a subject answers to one batch, some keys of which are missing or come twice.

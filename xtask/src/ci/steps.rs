@@ -167,7 +167,7 @@ fn bench(workspace: &Workspace) -> Step {
     for (flag, name) in [("--output", "compare.json"), ("--plot", "compare.svg")] {
         quick.arg(flag).arg(workspace.target_dir(name));
     }
-    let tests = "test --release --manifest-path bench/Cargo.toml";
+    let tests = "test --manifest-path bench/Cargo.toml";
     let mut step = Step::new("bench", vec![cargo(workspace, tests), quick]);
     step.needs_tests = true;
     step

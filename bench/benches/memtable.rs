@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use verimem_bench::data::{Data, KeyShape};
 use verimem_bench::digest::Digest;
+use verimem_bench::heap::Pages;
 use verimem_bench::subject::{Plan, Subject};
 use verimem_bench::subjects::MemTable;
 
@@ -16,14 +17,14 @@ fn plan(data: &Data) -> Plan {
         entries: ENTRIES,
         payload: data.payload(),
         huge_pages: false,
+        pages: Pages::Cold,
         linear_fill_limit: 0,
     }
 }
 
-fn fill(data: &Data, table: &MemTable) {
-    for (sequence, key) in (1..).zip(data.shuffled.iter()) {
-        table.add(sequence, key, data.values.get(sequence));
-    }
+fn fill(data: &Data, table: &mut MemTable) {
+    let entry = |(sequence, key)| (sequence, key, data.values.get(sequence));
+    table.add_exclusive((1..).zip(data.shuffled.iter()).map(entry));
 }
 
 fn writes(criterion: &mut Criterion, data: &Data) {
@@ -32,9 +33,9 @@ fn writes(criterion: &mut Criterion, data: &Data) {
         .sample_size(10)
         .throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("add", |bencher| {
-        let empty = || MemTable::new(&plan(data));
-        let filled = |table: MemTable| {
-            fill(data, &table);
+        let empty = || MemTable::new(&plan(data), &Default::default());
+        let filled = |mut table: MemTable| {
+            fill(data, &mut table);
             table
         };
         bencher.iter_batched(empty, filled, BatchSize::PerIteration);
@@ -78,18 +79,31 @@ fn scans(criterion: &mut Criterion, table: &MemTable) {
         bencher.iter(|| table.scan_forward(&mut Digest::default()));
     });
     group.bench_function("scan-backward", |bencher| {
-        bencher.iter(|| table.scan_backward(&mut Digest::default()));
+        bencher.iter(|| table.scan_backward(ENTRIES, &mut Digest::default()));
     });
     group.finish();
 }
 
+/// What a call into C++ costs, as the comparison with RocksDB makes one or more per operation.
+#[cfg(target_os = "linux")]
+fn calls(criterion: &mut Criterion) {
+    let place = 0u8;
+    criterion.bench_function("call-into-c++", |bencher| {
+        bencher.iter(|| verimem_bench::subjects::inlineskiplist::nothing(black_box(&place)));
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn calls(_criterion: &mut Criterion) {}
+
 fn all(criterion: &mut Criterion) {
-    let data = Data::new(ENTRIES, KeyShape::Random16, 100, 42);
+    let data = Data::new(ENTRIES, KeyShape::Random(16), 100, 42);
     writes(criterion, &data);
-    let table = MemTable::new(&plan(&data));
-    fill(&data, &table);
+    let mut table = MemTable::new(&plan(&data), &Default::default());
+    fill(&data, &mut table);
     lookups(criterion, &data, &table);
     scans(criterion, &table);
+    calls(criterion);
 }
 
 criterion_group!(benches, all);

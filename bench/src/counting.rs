@@ -94,12 +94,3 @@ pub fn live_bytes<T>(build: impl FnOnce() -> T) -> (T, usize) {
         usize::try_from(LIVE.load(Ordering::Relaxed)).unwrap_or(0),
     )
 }
-
-/// Makes the C allocator merge what was freed and hand it back to the system. Without it, a
-/// structure of small blocks is laid out along the free lists that its predecessor left behind, and
-/// a sequential fill is not sequential in memory. Does nothing where glibc is not the allocator.
-pub fn trim_heap() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: `malloc_trim` may be called at any time, from any thread.
-    let _ = unsafe { libc::malloc_trim(0) };
-}

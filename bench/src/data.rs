@@ -4,118 +4,18 @@
 //! miss. Values are slices of a small pool that stays in the cache; which slice is a function of
 //! the sequence number.
 
-use crate::random::{Random, Zipfian, mix};
+pub use crate::keys::{KeyShape, Keys};
+use crate::random::{Random, Zipfian};
 
 /// How many entries a batch holds.
 pub const BATCH: usize = 100;
-
-/// The shape of the keys. All keys of one table have the same length, and bytewise order is the
-/// order of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum KeyShape {
-    /// 16 random bytes.
-    Random16,
-    /// 24 bytes that all keys share, then 8 random ones.
-    Shared32,
-    /// Big-endian even numbers of 8 bytes (the odd ones are the misses).
-    Seq8,
-}
-
-impl KeyShape {
-    /// The shape's name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Random16 => "random16",
-            Self::Shared32 => "shared32",
-            Self::Seq8 => "seq8",
-        }
-    }
-
-    /// The length of each key, in bytes.
-    #[must_use]
-    pub const fn key_len(self) -> usize {
-        match self {
-            Self::Random16 => 16,
-            Self::Shared32 => 32,
-            Self::Seq8 => 8,
-        }
-    }
-
-    /// Appends the key with number `id`. Distinct numbers give distinct keys: [`mix`] is a
-    /// bijection.
-    fn push(self, id: u64, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Random16 => {
-                bytes.extend_from_slice(&mix(id.wrapping_add(0x5EED)).to_be_bytes());
-                bytes.extend_from_slice(&mix(id ^ 0xF00D_0000_0000).to_be_bytes());
-            }
-            Self::Shared32 => {
-                bytes.extend_from_slice(b"tenant-0042/table-000007");
-                bytes.extend_from_slice(&mix(id.wrapping_add(0x5EED)).to_be_bytes());
-            }
-            Self::Seq8 => bytes.extend_from_slice(&id.to_be_bytes()),
-        }
-    }
-}
-
-/// Keys of one length, end to end.
-#[derive(Debug, Clone)]
-pub struct Keys {
-    bytes: Vec<u8>,
-    key_len: usize,
-}
-
-impl Keys {
-    fn of(shape: KeyShape, ids: impl IntoIterator<Item = u64>) -> Self {
-        let mut bytes = Vec::new();
-        for id in ids {
-            shape.push(id, &mut bytes);
-        }
-        Self {
-            bytes,
-            key_len: shape.key_len(),
-        }
-    }
-
-    /// How many keys there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.bytes.len() / self.key_len
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// The keys, in order.
-    #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.bytes.chunks_exact(self.key_len)
-    }
-
-    /// The keys from place `from` up to place `to`.
-    #[inline]
-    pub fn range(&self, from: usize, to: usize) -> impl Iterator<Item = &[u8]> {
-        self.bytes[from * self.key_len..to * self.key_len].chunks_exact(self.key_len)
-    }
-
-    /// Sorts each run of `run` keys.
-    fn sort_runs(&mut self, run: usize) {
-        for chunk in self.bytes.chunks_mut(run * self.key_len) {
-            let mut keys: Vec<Vec<u8>> = chunk
-                .chunks_exact(self.key_len)
-                .map(<[u8]>::to_vec)
-                .collect();
-            keys.sort_unstable();
-            for (place, key) in chunk.chunks_exact_mut(self.key_len).zip(&keys) {
-                place.copy_from_slice(key);
-            }
-        }
-    }
-}
+/// How many keys a `multi_get` looks up.
+pub const MULTI_GET: usize = 32;
+/// How many versions each key of the table with versions has.
+pub const VERSIONS: usize = 8;
+/// The most keys that are looked up, and entries that are read backwards, in one measurement: more
+/// would only take longer.
+pub const PROBES: usize = 250_000;
 
 /// Slices of a small pool of random bytes, chosen by sequence number.
 #[derive(Debug, Clone)]
@@ -151,6 +51,8 @@ impl Values {
 pub struct Data {
     /// How many entries each table gets.
     pub entries: usize,
+    /// How many keys are looked up, and entries read backwards.
+    pub probes: usize,
     /// The shape of the keys.
     pub shape: KeyShape,
     /// The length of each value.
@@ -161,14 +63,18 @@ pub struct Data {
     pub shuffled: Keys,
     /// All keys in random order, each run of [`BATCH`] sorted.
     pub batches: Keys,
-    /// Keys to look up: stored ones, uniform, in another random order.
+    /// Each key [`VERSIONS`] times, in random order; as many as there are entries.
+    pub versions: Keys,
+    /// Keys to look up: stored ones, uniform, in another random order; at most [`PROBES`].
     pub present: Keys,
     /// Keys to look up: like the stored ones, but none of them.
     pub absent: Keys,
     /// Keys to look up: stored ones, a few of them again and again.
     pub zipfian: Keys,
-    /// The first half of `shuffled`, in another random order: what the reader beside a writer looks
-    /// up.
+    /// Keys to look up where there are versions.
+    pub versioned: Keys,
+    /// Keys from the first half of `shuffled`, in another random order: what the reader beside a
+    /// writer looks up.
     pub first_half: Keys,
     /// The values.
     pub values: Values,
@@ -178,6 +84,18 @@ impl Data {
     /// Makes everything from `seed`.
     #[must_use]
     pub fn new(entries: usize, shape: KeyShape, value_len: usize, seed: u64) -> Self {
+        Self::with_probes(entries, shape, value_len, seed, PROBES)
+    }
+
+    /// As [`new`](Self::new), with another limit than [`PROBES`].
+    #[must_use]
+    pub fn with_probes(
+        entries: usize,
+        shape: KeyShape,
+        value_len: usize,
+        seed: u64,
+        probes: usize,
+    ) -> Self {
         let mut random = Random::new(seed);
         let stored = |index: u64| {
             if shape == KeyShape::Seq8 {
@@ -194,40 +112,56 @@ impl Data {
             }
         };
 
-        let mut order: Vec<u64> = (0..entries as u64).collect();
-        let mut sorted = Keys::of(shape, order.iter().map(|&index| stored(index)));
+        let all = entries as u64;
+        let probes = entries.min(probes);
+        let mut order: Vec<u64> = (0..all).collect();
+        let keys = |order: &[u64]| Keys::of(shape, order.iter().map(|&index| stored(index)));
+        let mut sorted = keys(&order);
         sorted.sort_runs(entries.max(1));
         random.shuffle(&mut order);
-        let shuffled = Keys::of(shape, order.iter().map(|&index| stored(index)));
+        let shuffled = keys(&order);
         let mut batches = shuffled.clone();
         batches.sort_runs(BATCH);
 
         let ranks = Zipfian::new(entries);
-        let zipfian = Keys::of(
-            shape,
-            (0..entries).map(|_| stored(order[ranks.rank(&mut random)])),
-        );
+        let drawn = (0..probes).map(|_| stored(order[ranks.rank(&mut random)]));
+        let zipfian = Keys::of(shape, drawn);
         let mut half = order[..entries / 2].to_vec();
         random.shuffle(&mut half);
-        let first_half = Keys::of(shape, half.iter().map(|&index| stored(index)));
+        let first_half = keys(&half[..half.len().min(probes)]);
         random.shuffle(&mut order);
-        let present = Keys::of(shape, order.iter().map(|&index| stored(index)));
+        let present = keys(&order[..probes]);
         random.shuffle(&mut order);
-        let absent = Keys::of(shape, order.iter().map(|&index| missing(index)));
+        let absent = Keys::of(shape, order[..probes].iter().map(|&index| missing(index)));
+        let mut repeated: Vec<u64> = (0..all).map(|index| index / VERSIONS as u64).collect();
+        random.shuffle(&mut repeated);
+        let versions = keys(&repeated);
+        random.shuffle(&mut repeated);
+        let versioned = keys(&repeated[..probes]);
         let values = Values::new(value_len, &mut random);
         Self {
             entries,
+            probes,
             shape,
             value_len,
             sorted,
             shuffled,
             batches,
+            versions,
             present,
             absent,
             zipfian,
+            versioned,
             first_half,
             values,
         }
+    }
+
+    /// How many entries are in the table before the writer and the reader of the mixed workload
+    /// start.
+    #[must_use]
+    pub const fn half(&self) -> usize {
+        self.entries / 2
     }
 
     /// Key and value bytes of one entry, without its tag.
@@ -242,11 +176,9 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const SHAPES: [KeyShape; 3] = [KeyShape::Random16, KeyShape::Shared32, KeyShape::Seq8];
-
     #[test]
     fn orders_hold_the_same_distinct_keys() {
-        for shape in SHAPES {
+        for shape in KeyShape::MATRIX {
             let data = Data::new(1234, shape, 10, 1);
             let set: BTreeSet<&[u8]> = data.sorted.iter().collect();
             assert_eq!(set.len(), 1234);
@@ -262,7 +194,7 @@ mod tests {
 
     #[test]
     fn probes_hit_or_miss_as_named() {
-        for shape in SHAPES {
+        for shape in KeyShape::MATRIX {
             let data = Data::new(500, shape, 0, 2);
             let set: BTreeSet<&[u8]> = data.sorted.iter().collect();
             assert!(data.zipfian.iter().all(|key| set.contains(key)));
@@ -274,7 +206,7 @@ mod tests {
 
     #[test]
     fn batches_are_sorted_runs() {
-        let data = Data::new(1050, KeyShape::Random16, 0, 3);
+        let data = Data::new(1050, KeyShape::Random(16), 0, 3);
         for start in (0..1050).step_by(BATCH) {
             assert!(
                 data.batches
@@ -287,9 +219,20 @@ mod tests {
 
     #[test]
     fn the_first_half_is_what_was_inserted_first() {
-        let data = Data::new(101, KeyShape::Random16, 0, 3);
+        let data = Data::new(101, KeyShape::Random(16), 0, 3);
         let first: BTreeSet<&[u8]> = data.shuffled.range(0, 50).collect();
         assert_eq!(data.first_half.iter().collect::<BTreeSet<_>>(), first);
+    }
+
+    #[test]
+    fn every_key_has_its_versions() {
+        let data = Data::new(100, KeyShape::Random(16), 0, 3);
+        let keys: Vec<&[u8]> = data.versions.iter().collect();
+        let distinct: BTreeSet<&[u8]> = keys.iter().copied().collect();
+        assert_eq!((keys.len(), distinct.len()), (100, 13));
+        let of = |wanted| keys.iter().filter(|&&key| key == wanted).count();
+        assert!(distinct.iter().all(|key| of(*key) == 8 || of(*key) == 4));
+        assert!(data.versioned.iter().all(|key| distinct.contains(key)));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::counting;
-use crate::data::{BATCH, Data, Keys, Values};
+use crate::data::{BATCH, Data, Keys, MULTI_GET, Values};
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Plan, Subject};
 use crate::workload::Read;
 
 /// How a table is filled.
@@ -19,6 +19,8 @@ pub enum Fill {
     Random(usize),
     /// In random order, in sorted batches.
     Batches,
+    /// In random order, each key several times.
+    Versions,
 }
 
 /// One measurement.
@@ -62,26 +64,49 @@ pub trait Lane {
     fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]>;
     /// Frees the table, off the clock.
     fn free(&mut self);
+    /// [`Subject::foreign_live`].
+    fn live(&self) -> usize;
+    /// Lets go of what the subject keeps from one table to the next.
+    fn forget(&mut self);
     /// The bytes that a randomly filled table takes, if it can be told. Frees the table.
     fn bytes(&mut self, data: &Data, plan: &Plan) -> Option<usize>;
 }
 
+/// All subjects of a run.
+pub type Lanes = [Box<dyn Lane>];
+
 /// The lane of subject `S`.
-pub struct Runner<S> {
+pub struct Runner<S: Subject> {
     table: Option<S>,
+    stock: S::Stock,
 }
 
 impl<S: Subject + 'static> Runner<S> {
     /// An empty lane.
     #[must_use]
     pub fn boxed() -> Box<dyn Lane> {
-        Box::new(Self { table: None })
+        Box::new(Self {
+            table: None,
+            stock: S::Stock::default(),
+        })
     }
 
     fn table(&self) -> &S {
         self.table
             .as_ref()
             .expect("a table is filled before it is read")
+    }
+}
+
+impl<S: Subject> Runner<S> {
+    /// A table with the entries that adding `keys` in their order makes, added in descending order.
+    fn descending(&self, keys: &Keys, data: &Data, plan: &Plan) -> S {
+        let mut entries: Vec<(&[u8], u64)> = keys.iter().zip(1..).collect();
+        entries.sort_unstable();
+        let mut table = S::new(plan, &self.stock);
+        let entry = |(key, sequence)| (sequence, key, data.values.get(sequence));
+        table.add_exclusive(entries.into_iter().rev().map(entry));
+        table
     }
 }
 
@@ -105,22 +130,21 @@ impl<S: Subject + 'static> Lane for Runner<S> {
                 Fill::Sequential => &data.sorted,
                 Fill::Random(_) => &data.shuffled,
                 Fill::Batches => &data.batches,
+                Fill::Versions => &data.versions,
             };
-            self.table = Some(descending(keys, data, plan));
+            self.table = Some(self.descending(keys, data, plan));
             return None;
         }
         let start = Instant::now();
-        let table = S::new(plan);
+        let mut table = S::new(plan, &self.stock);
         let made = start.elapsed();
+        let all = |keys| entries(keys, 0, data.entries, &data.values);
         let filled = match fill {
-            Fill::Sequential => {
-                timed(|| add_range(&table, &data.sorted, 0, data.entries, &data.values))
-            }
-            Fill::Random(1) => {
-                timed(|| add_range(&table, &data.shuffled, 0, data.entries, &data.values))
-            }
+            Fill::Sequential => timed(|| table.add_exclusive(all(&data.sorted))),
+            Fill::Random(1) => timed(|| table.add_exclusive(all(&data.shuffled))),
             Fill::Random(threads) => add_in_parallel(&table, threads, data),
-            Fill::Batches => timed(|| add_batches(&table, data)),
+            Fill::Batches => timed(|| table.add_batches(batches(data))),
+            Fill::Versions => timed(|| table.add_exclusive(all(&data.versions))),
         };
         self.table = Some(table);
         Some(Sample::new(data.entries, made + filled, 0))
@@ -132,13 +156,17 @@ impl<S: Subject + 'static> Lane for Runner<S> {
 
     fn read(&self, read: Read, threads: usize, data: &Data) -> Sample {
         let table = self.table();
-        let place = |share: usize| share * data.entries / threads;
+        let probes = read.share(probes(read, data).len());
+        let place = |share: usize| share * probes / threads;
         let (elapsed, shares) = in_parallel(threads, |worker| {
             read_share(table, read, data, place(worker), place(worker + 1))
         });
         let operations: usize = shares.iter().map(|share| share.0).sum();
-        let scans = matches!(read, Read::Forward | Read::Backward);
-        let expected = data.entries * if scans { threads } else { 1 };
+        let expected = match read {
+            Read::Forward => data.entries * threads,
+            Read::Backward => data.probes * threads,
+            _ => probes,
+        };
         let name = S::NAME;
         assert_eq!(
             operations, expected,
@@ -149,21 +177,22 @@ impl<S: Subject + 'static> Lane for Runner<S> {
             .fold(0u64, |answer, share| answer.rotate_left(1) ^ share.1);
         Sample::new(operations, elapsed, answer)
     }
+
     fn mixed(&mut self, data: &Data, plan: &Plan) -> Option<[Sample; 2]> {
         self.free();
         if self.reordered(plan) {
-            self.table = Some(descending(&data.shuffled, data, plan));
             return None;
         }
-        let table = S::new(plan);
-        let half = data.first_half.len();
-        add_range(&table, &data.shuffled, 0, half, &data.values);
+        let mut table = S::new(plan, &self.stock);
+        let half = data.half();
+        table.add_exclusive(entries(&data.shuffled, 0, half, &data.values));
         let (barrier, done) = (Barrier::new(2), AtomicBool::new(false));
         let samples = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 barrier.wait();
-                let elapsed =
-                    timed(|| add_range(&table, &data.shuffled, half, data.entries, &data.values));
+                let rest = entries(&data.shuffled, half, data.entries, &data.values);
+                // SAFETY: this thread is the only one that adds; the other one reads.
+                let elapsed = timed(|| unsafe { table.add_alone(rest) });
                 done.store(true, Ordering::Relaxed);
                 Sample::new(data.entries - half, elapsed, 0)
             });
@@ -182,29 +211,27 @@ impl<S: Subject + 'static> Lane for Runner<S> {
         self.table = None;
     }
 
+    fn live(&self) -> usize {
+        S::foreign_live()
+    }
+
+    fn forget(&mut self) {
+        self.free();
+        self.stock = S::Stock::default();
+    }
+
     fn bytes(&mut self, data: &Data, plan: &Plan) -> Option<usize> {
         self.free();
         let (table, counted) = counting::live_bytes(|| {
             if self.reordered(plan) {
-                return descending(&data.shuffled, data, plan);
+                return self.descending(&data.shuffled, data, plan);
             }
-            let table = S::new(plan);
-            add_range(&table, &data.shuffled, 0, data.entries, &data.values);
+            let mut table = S::new(plan, &self.stock);
+            table.add_exclusive(entries(&data.shuffled, 0, data.entries, &data.values));
             table
         });
         table.bytes_held().or((counted > 0).then_some(counted))
     }
-}
-
-/// A table with the entries that adding `keys` in their order makes, added in descending order.
-fn descending<S: Subject>(keys: &Keys, data: &Data, plan: &Plan) -> S {
-    let mut entries: Vec<(&[u8], u64)> = keys.iter().zip(1..).collect();
-    entries.sort_unstable();
-    let table = S::new(plan);
-    for (key, sequence) in entries.into_iter().rev() {
-        table.add(sequence, key, data.values.get(sequence));
-    }
-    table
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -213,18 +240,22 @@ fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// Adds the keys from place `from` up to place `to`; the i-th gets the sequence number i + 1.
-fn add_range<S: Subject>(table: &S, keys: &Keys, from: usize, to: usize, values: &Values) {
-    for (sequence, key) in (from as u64 + 1..).zip(keys.range(from, to)) {
-        table.add(sequence, key, values.get(sequence));
-    }
+/// The entries of the keys from place `from` up to place `to`; the i-th has the sequence number i + 1.
+fn entries<'a>(
+    keys: &'a Keys,
+    from: usize,
+    to: usize,
+    values: &'a Values,
+) -> impl Iterator<Item = Entry<'a>> {
+    let entry = |(sequence, key)| (sequence, key, values.get(sequence));
+    (from as u64 + 1..).zip(keys.range(from, to)).map(entry)
 }
 
-fn add_batches<S: Subject>(table: &S, data: &Data) {
-    for from in (0..data.entries).step_by(BATCH) {
+fn batches(data: &Data) -> impl Iterator<Item = impl Iterator<Item = Entry<'_>>> {
+    (0..data.entries).step_by(BATCH).map(|from| {
         let to = (from + BATCH).min(data.entries);
-        table.add_batch(from as u64 + 1, data.batches.range(from, to), &data.values);
-    }
+        entries(&data.batches, from, to, &data.values)
+    })
 }
 
 /// Each thread adds its share of the random order.
@@ -232,7 +263,7 @@ fn add_in_parallel<S: Subject>(table: &S, threads: usize, data: &Data) -> Durati
     let place = |share: usize| share * data.entries / threads;
     let (elapsed, _) = in_parallel(threads, |worker| {
         let (from, to) = (place(worker), place(worker + 1));
-        add_range(table, &data.shuffled, from, to, &data.values);
+        table.add_shared(entries(&data.shuffled, from, to, &data.values));
     });
     elapsed
 }
@@ -269,6 +300,17 @@ fn in_parallel<T: Send>(threads: usize, work: impl Fn(usize) -> T + Sync) -> (Du
     (elapsed, spans.into_iter().map(|span| span.2).collect())
 }
 
+/// The keys that a lookup uses; a scan uses none of them.
+const fn probes(read: Read, data: &Data) -> &Keys {
+    match read {
+        Read::Hit | Read::Multi | Read::Seek(_) => &data.present,
+        Read::Miss => &data.absent,
+        Read::Zipfian => &data.zipfian,
+        Read::Versioned => &data.versioned,
+        Read::Forward | Read::Backward => &data.sorted,
+    }
+}
+
 /// What one thread reads: the keys from place `from` up to place `to`, or the whole table. Returns
 /// how many operations that were, and the checksum.
 fn read_share<S: Subject>(
@@ -279,23 +321,45 @@ fn read_share<S: Subject>(
     to: usize,
 ) -> (usize, u64) {
     let mut digest = Digest::default();
-    let keys = match read {
-        Read::Hit | Read::Seek10 => &data.present,
-        Read::Miss => &data.absent,
-        Read::Zipfian => &data.zipfian,
-        Read::Forward => return (table.scan_forward(&mut digest), digest.finish()),
-        Read::Backward => return (table.scan_backward(&mut digest), digest.finish()),
-    };
-    let mut operations = 0;
-    for key in keys.range(from, to) {
-        if read == Read::Seek10 {
-            table.seek(key, 10, &mut digest);
-        } else {
-            table.get(key, &mut digest);
+    let keys = probes(read, data).range(from, to);
+    let operations = match read {
+        Read::Forward => table.scan_forward(&mut digest),
+        Read::Backward => table.scan_backward(data.probes, &mut digest),
+        Read::Seek(nexts) => keys.fold(0, |operations, key| {
+            table.seek(key, nexts, &mut digest);
+            operations + 1
+        }),
+        Read::Multi => multi_get(table, keys, &mut digest),
+        Read::Hit | Read::Miss | Read::Zipfian | Read::Versioned => {
+            keys.fold(0, |operations, key| {
+                table.get(key, &mut digest);
+                operations + 1
+            })
         }
-        operations += 1;
-    }
+    };
     (operations, digest.finish())
+}
+
+/// Looks `keys` up, so many in one call. Returns how many there were.
+fn multi_get<'a, S: Subject>(
+    table: &S,
+    mut keys: impl Iterator<Item = &'a [u8]>,
+    digest: &mut Digest,
+) -> usize {
+    let mut operations = 0;
+    loop {
+        let mut batch = [&[][..]; MULTI_GET];
+        let mut count = 0;
+        for (place, key) in batch.iter_mut().zip(&mut keys) {
+            *place = key;
+            count += 1;
+        }
+        if count == 0 {
+            return operations;
+        }
+        table.multi_get(&batch[..count], digest);
+        operations += count;
+    }
 }
 
 /// Looks `keys` up again and again until the writer is done. All of them are there, so all must be

@@ -3,12 +3,50 @@
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-use crate::lane::Lane;
-use crate::rounds::Cell;
+use crate::lane::Lanes;
+use crate::plan::Name;
+use crate::rounds::{Outcome, Series};
 use crate::stats::{Spread, ratio, spread};
 
+/// The results of one cell.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// What it is.
+    pub name: Name,
+    /// The speeds.
+    pub series: Vec<Series>,
+    /// Bytes per entry over the payload, in the order of the lanes; empty unless measured.
+    pub overheads: Vec<Option<f64>>,
+}
+
+impl Cell {
+    /// A cell of which nothing is known yet.
+    #[must_use]
+    pub const fn new(name: Name) -> Self {
+        Self {
+            name,
+            series: Vec::new(),
+            overheads: Vec::new(),
+        }
+    }
+
+    /// Takes in what a stage gave.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.series.extend(outcome.series);
+        if !outcome.overheads.is_empty() {
+            self.overheads = outcome.overheads;
+        }
+    }
+
+    /// The overhead of the subject at `place`.
+    fn overhead(&self, place: usize) -> Option<f64> {
+        self.overheads.get(place).copied().flatten()
+    }
+}
+
 /// The pairs to compare: each of verimem's structures with each peer.
-fn pairs(lanes: &[Box<dyn Lane>]) -> Vec<(usize, usize)> {
+#[must_use]
+pub fn pairs(lanes: &Lanes) -> Vec<(usize, usize)> {
     let places = |ours: bool| (0..lanes.len()).filter(move |&place| lanes[place].ours() == ours);
     places(true)
         .flat_map(|subject| places(false).map(move |peer| (subject, peer)))
@@ -17,7 +55,7 @@ fn pairs(lanes: &[Box<dyn Lane>]) -> Vec<(usize, usize)> {
 
 /// The rows of one cell. The fields are described in `--help`.
 #[must_use]
-pub fn rows(cell: &Cell, lanes: &[Box<dyn Lane>]) -> Vec<Value> {
+pub fn rows(cell: &Cell, lanes: &Lanes) -> Vec<Value> {
     let row = |workload: &str,
                threads: usize,
                subject: usize,
@@ -26,9 +64,11 @@ pub fn rows(cell: &Cell, lanes: &[Box<dyn Lane>]) -> Vec<Value> {
                medians: [f64; 2]| {
         json!({
             "workload": workload,
-            "entries": cell.entries,
-            "keys": cell.keys,
-            "values": cell.values,
+            "entries": cell.name.entries,
+            "keys": cell.name.keys,
+            "values": cell.name.values,
+            "pages": cell.name.pages,
+            "rounds": cell.name.rounds,
             "threads": threads,
             "subject": lanes[subject].name(),
             "peer": lanes[peer].name(),
@@ -48,7 +88,7 @@ pub fn rows(cell: &Cell, lanes: &[Box<dyn Lane>]) -> Vec<Value> {
             {
                 let medians = [mine.median, other.median];
                 rows.push(row(
-                    series.workload,
+                    &series.workload,
                     series.threads,
                     subject,
                     peer,
@@ -57,7 +97,7 @@ pub fn rows(cell: &Cell, lanes: &[Box<dyn Lane>]) -> Vec<Value> {
                 ));
             }
         }
-        if let (Some(mine), Some(other)) = (cell.overheads[subject], cell.overheads[peer]) {
+        if let (Some(mine), Some(other)) = (cell.overhead(subject), cell.overhead(peer)) {
             let one = mine / other;
             let ratio = Spread {
                 low: one,
@@ -70,11 +110,18 @@ pub fn rows(cell: &Cell, lanes: &[Box<dyn Lane>]) -> Vec<Value> {
     rows
 }
 
+/// An array in JSON, a row in each line.
+#[must_use]
+pub fn array(rows: &[Value]) -> String {
+    let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
+}
+
 /// One line per subject: what it is.
 #[must_use]
-pub fn legend(lanes: &[Box<dyn Lane>]) -> String {
+pub fn legend(lanes: &Lanes) -> String {
     lanes.iter().fold(String::new(), |mut text, lane| {
-        let _ = writeln!(text, "{:>10}  {}", lane.name(), lane.about());
+        let _ = writeln!(text, "{:>14}  {}", lane.name(), lane.about());
         text
     })
 }
@@ -91,31 +138,30 @@ fn column(spread: Option<Spread>, scale: f64) -> String {
             number(spread.high)
         )
     });
-    format!("{text:>22}")
+    format!("{text:>24}")
 }
 
 /// The table of one cell: absolute medians in millions of operations per second, then ratios, each
 /// with its spread.
 #[must_use]
-pub fn table(cell: &Cell, lanes: &[Box<dyn Lane>]) -> String {
+pub fn table(cell: &Cell, lanes: &Lanes) -> String {
     let pairs = pairs(lanes);
     let mut text = format!(
-        "{} entries, {} keys, values of {} bytes; Mops/s and ratios: median (low..high)\n\
-         {:<15}{:>3}",
-        cell.entries, cell.keys, cell.values, "", "thr"
+        "{}; Mops/s and ratios: median (low..high)\n{:<23}{:>4}",
+        cell.name, "", "thr"
     );
     for lane in lanes {
-        let _ = write!(text, "{:>22}", lane.name());
+        let _ = write!(text, "{:>24}", lane.name());
     }
     for &(subject, peer) in &pairs {
         let _ = write!(
             text,
-            "{:>22}",
+            "{:>24}",
             format!("{}/{}", lanes[subject].name(), lanes[peer].name())
         );
     }
     for series in &cell.series {
-        let _ = write!(text, "\n{:<15}{:>3}", series.workload, series.threads);
+        let _ = write!(text, "\n{:<23}{:>4}", series.workload, series.threads);
         for rates in &series.rates {
             text.push_str(&column(spread(rates), 1e6));
         }
@@ -126,13 +172,12 @@ pub fn table(cell: &Cell, lanes: &[Box<dyn Lane>]) -> String {
             ));
         }
     }
-    let _ = write!(text, "\n{:<18}", "B over payload");
-    for overhead in &cell.overheads {
-        let _ = write!(
-            text,
-            "{:>22}",
-            overhead.map_or_else(String::new, |bytes| format!("{bytes:.1}"))
-        );
+    if !cell.overheads.is_empty() {
+        let _ = write!(text, "\n{:<27}", "memory, B over payload");
+        for overhead in &cell.overheads {
+            let bytes = overhead.map_or_else(String::new, |bytes| format!("{bytes:.1}"));
+            let _ = write!(text, "{bytes:>24}");
+        }
     }
     text.push('\n');
     text

@@ -1,54 +1,56 @@
-//! Interleaved rounds over one cell of the matrix.
+//! Interleaved rounds over one stage of one cell.
 //!
-//! A round visits the stages in order; within a stage, each workload visits all subjects before the
-//! next one starts, beginning with another subject each round. The tables of a stage live side by
-//! side and are freed when it ends.
+//! A round visits all subjects with each step before the next one starts, beginning with another
+//! subject each round, so that the tables of all subjects live side by side; where they would take
+//! too much memory, it visits the subjects one after the other with all steps. All tables are freed
+//! when the round ends.
 
-use crate::counting::trim_heap;
+use serde::{Deserialize, Serialize};
+
 use crate::data::Data;
-use crate::lane::{Fill, Lane, Sample};
-use crate::options::Options;
-use crate::subject::Plan;
-use crate::workload::{Read, Workload};
+use crate::lane::{Lanes, Sample};
+use crate::stage::{Row, Stage, Step};
+use crate::subject::{Live, Plan};
+use crate::workload::Read;
+
+/// Tables that are expected to take more than this together do not live side by side.
+const SIDE_BY_SIDE: usize = 4 << 30;
 
 /// One line of the results: rates of all subjects, round by round.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// The workload's name.
-    pub workload: &'static str,
+    pub workload: String,
     /// How many threads were at work.
     pub threads: usize,
     /// Operations per second: one list per subject, in the order of the lanes, one sample per
     /// counted round, or none at all.
     pub rates: Vec<Vec<f64>>,
     /// What all subjects must answer, once one has.
+    #[serde(skip)]
     answer: Option<u64>,
 }
 
-/// The results of one cell.
-#[derive(Debug, Clone)]
-pub struct Cell {
-    /// Entries per table.
-    pub entries: usize,
-    /// The shape of the keys.
-    pub keys: &'static str,
-    /// The length of the values.
-    pub values: usize,
+/// The results of one stage.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
     /// The speeds.
     pub series: Vec<Series>,
-    /// Bytes per entry over the payload, in the order of the lanes.
+    /// Bytes per entry over the payload, in the order of the lanes; empty unless they were asked
+    /// for.
     pub overheads: Vec<Option<f64>>,
 }
 
-/// The state of a cell that is being measured.
+/// A stage that is being measured.
 struct Measurement<'a> {
-    lanes: &'a mut [Box<dyn Lane>],
+    lanes: &'a mut Lanes,
     data: &'a Data,
     plan: Plan,
-    options: &'a Options,
     /// 0 is the warm-up.
     round: usize,
-    series: Vec<Series>,
+    /// What all tables hold after the fill.
+    contents: Option<u64>,
+    outcome: Outcome,
 }
 
 impl Measurement<'_> {
@@ -58,32 +60,24 @@ impl Measurement<'_> {
         (0..count).map(move |place| (place + round) % count)
     }
 
-    fn record(
-        &mut self,
-        workload: &'static str,
-        threads: usize,
-        place: usize,
-        sample: Sample,
-    ) -> Result<(), String> {
-        let found = self
-            .series
-            .iter()
-            .position(|one| one.workload == workload && one.threads == threads);
-        let index = found.unwrap_or_else(|| {
-            let rates = vec![Vec::new(); self.lanes.len()];
-            self.series.push(Series {
-                workload,
-                threads,
-                rates,
+    fn record(&mut self, row: Row, place: usize, sample: Sample) -> Result<(), String> {
+        let rows = &mut self.outcome.series;
+        let same = |one: &Series| one.workload == row.name && one.threads == row.threads;
+        let index = rows.iter().position(same).unwrap_or_else(|| {
+            rows.push(Series {
+                workload: row.name.to_owned(),
+                threads: row.threads,
+                rates: vec![Vec::new(); self.lanes.len()],
                 answer: None,
             });
-            self.series.len() - 1
+            rows.len() - 1
         });
-        let series = &mut self.series[index];
+        let series = &mut rows[index];
         if *series.answer.get_or_insert(sample.answer) != sample.answer {
             let name = self.lanes[place].name();
             return Err(format!(
-                "{name} answers {workload} otherwise than the subjects before it"
+                "{name} answers {} otherwise than the subjects before it",
+                row.name
             ));
         }
         if self.round > 0 {
@@ -93,156 +87,122 @@ impl Measurement<'_> {
     }
 
     /// Checks, off the clock and in the warm-up only, that the tables hold the same entries.
-    fn check_contents(&self, filled: &str) -> Result<(), String> {
+    fn check_contents(&mut self, place: usize, stage: &Stage) -> Result<(), String> {
         if self.round > 0 {
             return Ok(());
         }
-        let answers: Vec<u64> = self
-            .lanes
-            .iter()
-            .map(|lane| lane.read(Read::Forward, 1, self.data).answer)
-            .collect();
-        match answers.iter().position(|&answer| answer != answers[0]) {
-            None => Ok(()),
-            Some(place) => Err(format!(
-                "{} holds other entries after {filled} than {}",
-                self.lanes[place].name(),
-                self.lanes[0].name()
-            )),
+        let answer = self.lanes[place].read(Read::Forward, 1, self.data).answer;
+        if *self.contents.get_or_insert(answer) == answer {
+            return Ok(());
         }
+        let name = self.lanes[place].name();
+        Err(format!(
+            "{name} holds other entries in stage {} than the subjects before it",
+            stage.name
+        ))
     }
 
-    /// Frees all tables, and lets the next ones begin on a heap without holes.
-    fn free_all(&mut self) {
-        self.lanes.iter_mut().for_each(|lane| lane.free());
-        if !self.options.keep_heap {
-            trim_heap();
-        }
-    }
-
-    /// Fills all tables; records the fill under `record`, if it was asked for.
-    fn fill(&mut self, fill: Fill, record: Option<(Workload, usize)>) -> Result<(), String> {
-        for place in self.order() {
-            let sample = self.lanes[place].fill(fill, self.data, &self.plan);
-            if let (Some((workload, threads)), Some(sample)) = (record, sample) {
-                self.record(workload.name(), threads, place, sample)?;
+    fn visit(&mut self, place: usize, step: Step, stage: &Stage) -> Result<(), String> {
+        let reordered = self.lanes[place].reordered(&self.plan);
+        match step {
+            // Filled off the clock, and nobody reads it.
+            Step::Fill(..) | Step::Mixed if reordered && !stage.reads() => Ok(()),
+            Step::Fill(fill, row) => {
+                let sample = self.lanes[place].fill(fill, self.data, &self.plan);
+                if let (Some(row), Some(sample)) = (row, sample) {
+                    self.record(row, place, sample)?;
+                }
+                self.check_contents(place, stage)
+            }
+            // Answers are checked in each round that counts.
+            Step::Read(..) if self.round == 0 => Ok(()),
+            // A scan over a table in key order says nothing about one over a randomly filled table.
+            Step::Read(read, _) if read.scans() && reordered && stage.name == "random" => Ok(()),
+            Step::Read(read, row) => {
+                let sample = self.lanes[place].read(read, row.threads, self.data);
+                self.record(row, place, sample)
+            }
+            Step::Mixed => {
+                if let Some(samples) = self.lanes[place].mixed(self.data, &self.plan) {
+                    for (name, sample) in ["mixed-write", "mixed-read"].into_iter().zip(samples) {
+                        self.record(Row { name, threads: 2 }, place, sample)?;
+                    }
+                    self.check_contents(place, stage)?;
+                }
+                Ok(())
+            }
+            Step::Memory => {
+                let bytes = self.lanes[place].bytes(self.data, &self.plan);
+                let entries = self.data.entries as f64;
+                let over = bytes.map(|bytes| bytes as f64 / entries - self.data.payload() as f64);
+                self.outcome.overheads.resize(self.lanes.len(), None);
+                self.outcome.overheads[place] = over;
+                Ok(())
             }
         }
-        self.check_contents(record.map_or("a fill", |(workload, _)| workload.name()))
     }
 
-    fn read(&mut self, workload: Workload, read: Read, threads: usize) -> Result<(), String> {
-        // A scan over a table in key order says nothing about one over a randomly filled table.
-        let scans = matches!(workload, Workload::ScanForward | Workload::ScanBackward);
-        for place in self.order() {
-            if scans && self.lanes[place].reordered(&self.plan) {
-                continue;
-            }
-            let sample = self.lanes[place].read(read, threads, self.data);
-            self.record(workload.name(), threads, place, sample)?;
-        }
-        Ok(())
-    }
-
-    fn sequential_stage(&mut self) -> Result<(), String> {
-        let options = self.options;
-        let (fill, scan) = (
-            options.wants(Workload::Fillseq),
-            options.wants(Workload::ScanFilledseq),
-        );
-        if fill || scan {
-            self.fill(Fill::Sequential, fill.then_some((Workload::Fillseq, 1)))?;
-        }
-        if scan {
-            self.read(Workload::ScanFilledseq, Read::Forward, 1)?;
-        }
-        self.free_all();
-        Ok(())
-    }
-
-    /// The single-threaded random fill and all that reads its table.
-    fn random_stage(&mut self) -> Result<(), String> {
-        let options = self.options;
-        let record = options.wants(Workload::Fillrandom) && options.threads.contains(&1);
-        let reads: Vec<_> = Workload::READS
-            .into_iter()
-            .filter(|&(workload, _)| options.wants(workload))
-            .collect();
-        if record || !reads.is_empty() {
-            self.fill(Fill::Random(1), record.then_some((Workload::Fillrandom, 1)))?;
-        }
-        for (workload, read) in reads {
-            for &threads in &options.threads {
-                self.read(workload, read, threads)?;
-            }
-        }
-        self.free_all();
-        Ok(())
-    }
-
-    fn writing_stages(&mut self) -> Result<(), String> {
-        let options = self.options;
-        for &threads in options.threads.iter().filter(|&&threads| threads > 1) {
-            if options.wants(Workload::Fillrandom) {
-                self.fill(Fill::Random(threads), Some((Workload::Fillrandom, threads)))?;
-                self.free_all();
-            }
-        }
-        if options.wants(Workload::Batch100) {
-            self.fill(Fill::Batches, Some((Workload::Batch100, 1)))?;
-            self.free_all();
-        }
-        if options.wants(Workload::Mixed) {
-            for place in self.order() {
-                let samples = self.lanes[place].mixed(self.data, &self.plan);
-                if let Some([write, read]) = samples {
-                    self.record("mixed-write", 2, place, write)?;
-                    self.record("mixed-read", 2, place, read)?;
+    fn visit_all(&mut self, stage: &Stage) -> Result<(), String> {
+        if self.plan.bytes() * self.lanes.len() <= SIDE_BY_SIDE {
+            for &step in &stage.steps {
+                for place in self.order() {
+                    self.visit(place, step, stage)?;
                 }
             }
-            self.check_contents("mixed")?;
-            self.free_all();
+        } else {
+            for place in self.order() {
+                for &step in &stage.steps {
+                    self.visit(place, step, stage)?;
+                }
+                self.lanes[place].free();
+                self.plan.pages.settle();
+            }
         }
         Ok(())
+    }
+
+    /// Frees all tables, and sees that none is left.
+    fn free_all(&mut self) -> Result<(), String> {
+        self.lanes.iter_mut().for_each(|lane| lane.free());
+        self.plan.pages.settle();
+        match Live::count() + self.lanes.iter().map(|lane| lane.live()).sum::<usize>() {
+            0 => Ok(()),
+            left => Err(format!("{left} tables are alive after a round")),
+        }
     }
 }
 
-/// Measures one cell.
+/// Measures one stage; calls `tick` after each round, the warm-up too.
 ///
 /// # Errors
 ///
-/// A description of the first answer in which two subjects differ.
+/// A description of the first answer in which two subjects differ, or of a table that was not freed.
 pub fn measure(
-    lanes: &mut [Box<dyn Lane>],
+    lanes: &mut Lanes,
     data: &Data,
-    options: &Options,
-) -> Result<Cell, String> {
-    let plan = options.plan(data);
+    plan: Plan,
+    stage: &Stage,
+    rounds: usize,
+    tick: &mut dyn FnMut(),
+) -> Result<Outcome, String> {
     let mut state = Measurement {
         lanes,
         data,
         plan,
-        options,
         round: 0,
-        series: Vec::new(),
+        contents: None,
+        outcome: Outcome::default(),
     };
-    for round in 0..=options.rounds() {
+    // What a table takes does not change from round to round.
+    let rounds = match stage.steps[..] {
+        [Step::Memory] => 0,
+        _ => rounds,
+    };
+    for round in 0..=rounds {
         state.round = round;
-        state.sequential_stage()?;
-        state.random_stage()?;
-        state.writing_stages()?;
+        state.visit_all(stage)?;
+        state.free_all()?;
+        tick();
     }
-    let series = state.series;
-    let over_payload = |bytes: usize| (bytes as f64 / data.entries as f64) - data.payload() as f64;
-    let overheads = lanes
-        .iter_mut()
-        .map(|lane| lane.bytes(data, &plan).map(over_payload))
-        .collect();
-    Ok(Cell {
-        entries: data.entries,
-        keys: data.shape.name(),
-        values: data.value_len,
-        series,
-        overheads,
-    })
+    Ok(state.outcome)
 }

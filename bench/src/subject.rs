@@ -1,7 +1,12 @@
 //! What a structure must offer to be measured.
 
-use crate::data::Values;
+use std::cell::Cell;
+
 use crate::digest::Digest;
+use crate::heap::Pages;
+
+/// An entry to add: sequence number, key, value.
+pub type Entry<'a> = (u64, &'a [u8], &'a [u8]);
 
 /// What a table is told at birth.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +17,8 @@ pub struct Plan {
     pub payload: usize,
     /// Whether arenas that can should ask for huge pages.
     pub huge_pages: bool,
+    /// Whether pages of tables that were dropped are to be used again.
+    pub pages: Pages,
     /// Above so many entries, a subject that [fills in linear time](Subject::LINEAR_FILL) is not
     /// timed filling.
     pub linear_fill_limit: usize,
@@ -22,6 +29,44 @@ impl Plan {
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.entries * (self.payload + 72) + (1 << 20)
+    }
+
+    /// The block size of every growing arena: what verimem takes for a table of that size.
+    #[must_use]
+    pub const fn block_size(&self) -> usize {
+        let eighth = self.bytes() / 8;
+        let block = if eighth < 1 << 20 { eighth } else { 1 << 20 };
+        block.next_multiple_of(4096)
+    }
+}
+
+thread_local! {
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A field of each subject, which counts the tables that are alive. A round ends only when none is:
+/// tables are made and dropped by one thread.
+#[derive(Debug)]
+pub struct Live(());
+
+impl Live {
+    /// How many there are, made by this thread.
+    #[must_use]
+    pub fn count() -> usize {
+        LIVE.get()
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        LIVE.set(LIVE.get() + 1);
+        Self(())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        LIVE.set(LIVE.get() - 1);
     }
 }
 
@@ -42,27 +87,45 @@ pub trait Subject: Sized + Sync {
     /// order that was asked for.
     const LINEAR_FILL: bool = false;
 
-    /// An empty table.
-    fn new(plan: &Plan) -> Self;
+    /// What outlives the tables of one cell: pages to be used again, where the structure keeps them
+    /// itself.
+    type Stock: Default;
 
-    /// Adds one entry. Several threads may call it at once.
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]);
+    /// An empty table. With [`Pages::Recycled`], it takes its pages from `stock` if it can.
+    fn new(plan: &Plan, stock: &Self::Stock) -> Self;
 
-    /// Adds a batch of ascending keys with consecutive sequence numbers, in the best way the
-    /// structure knows.
-    fn add_batch<'k>(
-        &self,
-        first_sequence: u64,
-        keys: impl Iterator<Item = &'k [u8]>,
-        values: &Values,
-    ) {
-        for (sequence, key) in (first_sequence..).zip(keys) {
-            self.add(sequence, key, values.get(sequence));
-        }
+    /// Adds entries as one of several writers.
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>);
+
+    /// Adds entries as the only writer, beside any readers.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else may add to the table before this returns.
+    unsafe fn add_alone<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        self.add_shared(entries);
+    }
+
+    /// Adds entries with nobody else at the table.
+    fn add_exclusive<'k>(&mut self, entries: impl Iterator<Item = Entry<'k>>) {
+        // SAFETY: the table is borrowed for writing, so nobody else can reach it.
+        unsafe { self.add_alone(entries) };
+    }
+
+    /// Adds batches of ascending keys, with nobody else at the table, in the best way the structure
+    /// knows.
+    fn add_batches<'k, B: Iterator<Item = Entry<'k>>>(&mut self, batches: impl Iterator<Item = B>) {
+        batches.for_each(|batch| self.add_exclusive(batch));
     }
 
     /// The newest version of `key`; says whether there is one.
     fn get(&self, key: &[u8], digest: &mut Digest) -> bool;
+
+    /// The newest versions of `keys`, in the best way the structure knows, folded in their order.
+    /// Returns how many there are.
+    fn multi_get(&self, keys: &[&[u8]], digest: &mut Digest) -> usize {
+        keys.iter().filter(|key| self.get(key, digest)).count()
+    }
 
     /// The entry at or after `key`, then `nexts` more. A fresh iterator each time. Returns how many
     /// entries were read.
@@ -71,8 +134,13 @@ pub trait Subject: Sized + Sync {
     /// All entries, ascending. Returns how many.
     fn scan_forward(&self, digest: &mut Digest) -> usize;
 
-    /// All entries, descending. Returns how many.
-    fn scan_backward(&self, digest: &mut Digest) -> usize;
+    /// The last entries, descending, at most so many. Returns how many.
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize;
+
+    /// How many tables this thread has made in another language and not freed.
+    fn foreign_live() -> usize {
+        0
+    }
 
     /// The bytes the structure itself says it holds, where it allocates past the global allocator
     /// or ahead of use.

@@ -15,17 +15,29 @@ pub enum Workload {
     GetMiss,
     /// Looks up stored keys, a few of them again and again (zipfian, 0.99).
     GetZipfian,
+    /// Looks up stored keys, uniformly, 32 in one call.
+    #[value(name = "multi-get32")]
+    MultiGet32,
     /// Seeks to a stored key and reads it and the next 10 entries, with a fresh iterator each time.
     Seek10,
+    /// The same with the next 100 entries.
+    Seek100,
     /// Reads every entry of a randomly filled table, ascending.
     ScanForward,
-    /// Reads every entry of a randomly filled table, descending.
+    /// Reads a randomly filled table from its end, descending.
     ScanBackward,
     /// Reads every entry of a sequentially filled table, ascending.
     ScanFilledseq,
+    /// Reads a sequentially filled table from its end, descending.
+    ScanBackwardFilledseq,
+    /// Adds 8 versions of each key in random order, then looks keys up: two results,
+    /// `versions8-fill` and `versions8-get`.
+    Versions8,
     /// One thread adds the second half of the keys while another looks up the first half: two
     /// results, `mixed-write` and `mixed-read`.
     Mixed,
+    /// What a randomly filled table takes over its keys and values, in bytes per entry.
+    Memory,
 }
 
 /// A loop over a finished table.
@@ -37,36 +49,64 @@ pub enum Read {
     Miss,
     /// Point lookups with skew.
     Zipfian,
-    /// Short ranges.
-    Seek10,
+    /// Point lookups in batches.
+    Multi,
+    /// Point lookups where each key has versions.
+    Versioned,
+    /// Ranges: an entry and so many more.
+    Seek(usize),
     /// The whole table, ascending.
     Forward,
-    /// The whole table, descending.
+    /// The table from its end, descending.
     Backward,
 }
 
 impl Workload {
     /// Every workload, in the order of the report.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Fillseq,
         Self::Fillrandom,
         Self::Batch100,
         Self::GetHit,
         Self::GetMiss,
         Self::GetZipfian,
+        Self::MultiGet32,
         Self::Seek10,
+        Self::Seek100,
         Self::ScanForward,
         Self::ScanBackward,
         Self::ScanFilledseq,
+        Self::ScanBackwardFilledseq,
+        Self::Versions8,
+        Self::Mixed,
+        Self::Memory,
+    ];
+
+    /// The workloads that add entries inside the clock, and so depend on where pages come from.
+    pub const FILLS: [Self; 5] = [
+        Self::Fillseq,
+        Self::Fillrandom,
+        Self::Batch100,
+        Self::Versions8,
         Self::Mixed,
     ];
 
+    /// The workloads of the growth curves.
+    pub const GROWTH: [Self; 4] = [
+        Self::Fillrandom,
+        Self::GetHit,
+        Self::Seek10,
+        Self::ScanForward,
+    ];
+
     /// The workloads that read one randomly filled table.
-    pub const READS: [(Self, Read); 6] = [
+    pub const READS: [(Self, Read); 8] = [
         (Self::GetHit, Read::Hit),
         (Self::GetMiss, Read::Miss),
         (Self::GetZipfian, Read::Zipfian),
-        (Self::Seek10, Read::Seek10),
+        (Self::MultiGet32, Read::Multi),
+        (Self::Seek10, Read::Seek(10)),
+        (Self::Seek100, Read::Seek(100)),
         (Self::ScanForward, Read::Forward),
         (Self::ScanBackward, Read::Backward),
     ];
@@ -81,11 +121,34 @@ impl Workload {
             Self::GetHit => "get-hit",
             Self::GetMiss => "get-miss",
             Self::GetZipfian => "get-zipfian",
+            Self::MultiGet32 => "multi-get32",
             Self::Seek10 => "seek10",
+            Self::Seek100 => "seek100",
             Self::ScanForward => "scan-forward",
             Self::ScanBackward => "scan-backward",
             Self::ScanFilledseq => "scan-filledseq",
+            Self::ScanBackwardFilledseq => "scan-backward-filledseq",
+            Self::Versions8 => "versions8",
             Self::Mixed => "mixed",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl Read {
+    /// Whether it reads the whole table.
+    #[must_use]
+    pub const fn scans(self) -> bool {
+        matches!(self, Self::Forward | Self::Backward)
+    }
+
+    /// How many of the `probes` keys are looked up: fewer where each takes long.
+    #[must_use]
+    pub fn share(self, probes: usize) -> usize {
+        match self {
+            Self::Seek(nexts) if nexts > 50 => probes.div_ceil(10),
+            Self::Seek(_) => probes.div_ceil(2),
+            _ => probes,
         }
     }
 }

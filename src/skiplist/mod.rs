@@ -72,7 +72,7 @@ use core::fmt;
 use crate::arena::{ArenaUsage, ConcurrentArena, Offset, SpaceView};
 use crate::entry::{EntryRef, Protection, RawRecord};
 use crate::error::{Error, Result};
-use crate::key::{BytewiseComparator, Comparator};
+use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
 use crate::sync::{Arc, AtomicUsize, UnsafeCell, unique_id};
 use height::Heights;
 use node::NodePtr;
@@ -224,6 +224,36 @@ impl<C: Comparator> SkipList<C> {
     pub fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize> {
         let record = crate::entry::encoded_len(key_len, value_len, self.protection)?;
         Ok(NodePtr::size(self.max_height, record).next_multiple_of(crate::arena::UNIT))
+    }
+
+    /// The newest entry of `user_key` that is not newer than `sequence`. O(log n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`] when its checksum differs.
+    #[inline]
+    pub fn get(&self, user_key: &[u8], sequence: SequenceNumber) -> Result<Option<EntryRef<'_>>> {
+        let newest = self.find(&Target::new(&self.comparator, user_key, sequence));
+        // SAFETY: the position came from this list.
+        newest
+            .map(|newest| unsafe { self.entry_at(newest) })
+            .transpose()
+    }
+
+    /// As [`get`](Self::get) for each of the keys, which may come in any order:
+    /// several searches are on their way at a time. `found` hears the answers in
+    /// the order of the keys, with their places.
+    pub fn multi_get<'l>(
+        &'l self,
+        keys: &[&[u8]],
+        sequence: SequenceNumber,
+        mut found: impl FnMut(usize, Result<Option<EntryRef<'l>>>),
+    ) {
+        self.find_all(keys, sequence, |index, newest| {
+            // SAFETY: the position came from this list.
+            let entry = newest.map(|newest| unsafe { self.entry_at(newest) });
+            found(index, entry.transpose());
+        });
     }
 
     #[inline(always)]

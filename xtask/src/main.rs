@@ -5,6 +5,7 @@
 
 mod checker;
 mod ci;
+mod compare;
 mod counts;
 mod fuzz;
 mod orderings;
@@ -59,6 +60,13 @@ enum Task {
     ZeroCost,
     /// Count instructions and cache misses with valgrind, and compare with the stored figures
     Counts(counts::CountsArgs),
+    /// Measure verimem beside its peers in one process; `compare --help` shows the flags
+    #[command(disable_help_flag = true)]
+    Compare {
+        /// Flags of `compare`, passed on as they are
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Everything that has to pass before a change lands
     Ci {
         /// Stop at the first step that fails
@@ -126,6 +134,7 @@ fn run(task: Task) -> Result<(), String> {
         Task::Tidy => tidy::run(&workspace),
         Task::ZeroCost => zero_cost::run(&workspace),
         Task::Counts(args) => counts::run(&workspace, &args),
+        Task::Compare { arguments } => compare::run(&workspace, &arguments),
         Task::Ci {
             fail_fast,
             only,
@@ -142,6 +151,16 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn compare_takes_any_flag() {
+        let words = ["xtask", "compare", "--format", "json", "--help"];
+        let cli = Cli::try_parse_from(words).unwrap();
+        let Task::Compare { arguments } = cli.task else {
+            panic!("another task");
+        };
+        assert_eq!(arguments, ["--format", "json", "--help"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
 /// A value's kind in the tag's low byte, as in an LSM tree.
 const KIND_VALUE: u64 = 1;
@@ -67,37 +67,37 @@ impl Ord for Encoded {
 
 /// An owned entry. It is the map's key; the map's value is `()`, so that an entry costs one block,
 /// not two or three.
-struct Entry(Box<[u8]>);
+struct Block(Box<[u8]>);
 
-impl Entry {
+impl Block {
     #[inline]
     fn encoded(&self) -> &Encoded {
         Encoded::from_bytes(&self.0)
     }
 }
 
-impl Borrow<Encoded> for Entry {
+impl Borrow<Encoded> for Block {
     #[inline]
     fn borrow(&self) -> &Encoded {
         self.encoded()
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for Block {
     fn eq(&self, other: &Self) -> bool {
         self.encoded() == other.encoded()
     }
 }
 
-impl Eq for Entry {}
+impl Eq for Block {}
 
-impl PartialOrd for Entry {
+impl PartialOrd for Block {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl Ord for Block {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.encoded().cmp(other.encoded())
@@ -108,8 +108,14 @@ impl Ord for Entry {
 /// before it.
 #[inline]
 fn with_lookup_key<R>(key: &[u8], search: impl FnOnce(&Encoded) -> R) -> R {
-    let mut buffer = [0u8; HEADER + STACK_KEY];
-    let bytes = &mut buffer[..HEADER + key.len()];
+    let mut stack = [0u8; HEADER + STACK_KEY];
+    let mut heap;
+    let bytes = if key.len() <= STACK_KEY {
+        &mut stack[..HEADER + key.len()]
+    } else {
+        heap = vec![0u8; HEADER + key.len()];
+        &mut heap[..]
+    };
     let length = u32::try_from(key.len()).expect("short keys");
     bytes[..4].copy_from_slice(&length.to_ne_bytes());
     bytes[4..HEADER].copy_from_slice(&u64::MAX.to_ne_bytes());
@@ -117,8 +123,8 @@ fn with_lookup_key<R>(key: &[u8], search: impl FnOnce(&Encoded) -> R) -> R {
     search(Encoded::from_bytes(bytes))
 }
 
-/// `SkipMap<Entry, ()>`.
-pub struct Crossbeam(SkipMap<Entry, ()>);
+/// `SkipMap<Block, ()>`.
+pub struct Crossbeam(SkipMap<Block, ()>, Live);
 
 impl Subject for Crossbeam {
     const NAME: &'static str = "crossbeam";
@@ -128,19 +134,23 @@ impl Subject for Crossbeam {
         "length, tag (sequence and kind), key, value",
     );
 
-    fn new(_plan: &Plan) -> Self {
-        Self(SkipMap::new())
+    type Stock = ();
+
+    fn new(_plan: &Plan, (): &()) -> Self {
+        Self(SkipMap::new(), Live::default())
     }
 
     #[inline]
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]) {
-        let mut bytes = Vec::with_capacity(HEADER + key.len() + value.len());
-        let length = u32::try_from(key.len()).expect("short keys");
-        bytes.extend_from_slice(&length.to_ne_bytes());
-        bytes.extend_from_slice(&(sequence << 8 | KIND_VALUE).to_ne_bytes());
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(value);
-        self.0.insert(Entry(bytes.into_boxed_slice()), ());
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        for (sequence, key, value) in entries {
+            let mut bytes = Vec::with_capacity(HEADER + key.len() + value.len());
+            let length = u32::try_from(key.len()).expect("short keys");
+            bytes.extend_from_slice(&length.to_ne_bytes());
+            bytes.extend_from_slice(&(sequence << 8 | KIND_VALUE).to_ne_bytes());
+            bytes.extend_from_slice(key);
+            bytes.extend_from_slice(value);
+            self.0.insert(Block(bytes.into_boxed_slice()), ());
+        }
     }
 
     #[inline]
@@ -181,9 +191,9 @@ impl Subject for Crossbeam {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
         let mut read = 0;
-        for entry in self.0.iter().rev() {
+        for entry in self.0.iter().rev().take(most) {
             entry.key().encoded().fold(digest);
             read += 1;
         }
@@ -194,6 +204,7 @@ impl Subject for Crossbeam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heap::Pages;
 
     #[test]
     fn versions_come_newest_first_and_prefixes_before_longer_keys() {
@@ -201,12 +212,16 @@ mod tests {
             entries: 4,
             payload: 4,
             huge_pages: false,
+            pages: Pages::Cold,
             linear_fill_limit: 0,
         };
-        let map = Crossbeam::new(&plan);
-        for (sequence, key) in [(1, "ab"), (2, "a"), (3, "ab"), (4, "b")] {
-            map.add(sequence, key.as_bytes(), b"");
-        }
+        let map = Crossbeam::new(&plan, &());
+        let entries = [(1, "ab"), (2, "a"), (3, "ab"), (4, "b")];
+        map.add_shared(
+            entries
+                .map(|(n, key)| (n, key.as_bytes(), &b""[..]))
+                .into_iter(),
+        );
         let order: Vec<(Vec<u8>, u64)> = map
             .0
             .iter()
@@ -228,5 +243,10 @@ mod tests {
         want.found(3, b"");
         assert_eq!(got, want);
         assert!(!map.get(b"aa", &mut got));
+
+        let long = vec![b'c'; 3 * STACK_KEY];
+        map.add_shared([(5, &long[..], &b"v"[..])].into_iter());
+        assert!(map.get(&long, &mut got));
+        assert!(!map.get(&long[1..], &mut got));
     }
 }

@@ -47,12 +47,16 @@ pub(super) fn forward<H: Handle>(mut cursor: Cursor<H>, digest: &mut Digest) -> 
     read
 }
 
-/// All entries, descending. Returns how many.
+/// The last entries, descending, at most so many. Returns how many.
 #[inline]
-pub(super) fn backward<H: Handle>(mut cursor: Cursor<H>, digest: &mut Digest) -> usize {
+pub(super) fn backward<H: Handle>(
+    mut cursor: Cursor<H>,
+    most: usize,
+    digest: &mut Digest,
+) -> usize {
     cursor.seek_to_last();
     let mut read = 0;
-    while fold(&cursor, digest) {
+    while read < most && fold(&cursor, digest) {
         read += 1;
         cursor.prev();
     }

@@ -1,67 +1,97 @@
 //! verimem's memtable, through its public interface.
 
-use verimem::{Hint, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table};
+use verimem::{
+    BytewiseComparator, EntryRef, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table, Writer,
+};
 
 use super::cursor;
-use crate::data::Values;
+use super::pool::Pool;
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
-/// [`verimem::MemTable`] with its default comparator: `add`, `get`, `iter`; batches through a
-/// writer with a hint.
-pub struct MemTable(Table);
+/// [`verimem::MemTable`] with its default comparator.
+pub struct MemTable(Table, Live);
+
+#[inline]
+fn add<'k>(mut writer: Writer<'_, BytewiseComparator>, entries: impl Iterator<Item = Entry<'k>>) {
+    for (sequence, key, value) in entries {
+        let added = writer.add(sequence, Kind::VALUE, key, value);
+        added.expect("a fresh entry in an open table");
+    }
+}
+
+#[inline]
+fn fold(answer: &Lookup<'_>, digest: &mut Digest) -> bool {
+    if let Lookup::Found {
+        value, sequence, ..
+    } = answer
+    {
+        digest.found(*sequence, value);
+        return true;
+    }
+    digest.missing();
+    false
+}
 
 impl Subject for MemTable {
     const NAME: &'static str = "memtable";
     const OURS: bool = true;
     const ABOUT: &'static str = concat!(
-        "verimem MemTable, bytewise comparator, no protection bytes; add, get and iter; ",
-        "batches through one writer and one hint each",
+        "verimem MemTable, bytewise comparator, no protection bytes; one writer per ",
+        "thread, exclusive where it is the only one; batches through one exclusive writer and ",
+        "add_batch each; get, multi_get and iter",
     );
 
-    fn new(plan: &Plan) -> Self {
+    type Stock = Pool;
+
+    fn new(plan: &Plan, stock: &Pool) -> Self {
         let builder = Table::builder()
             .write_buffer_size(plan.bytes())
+            .arena_block_size(plan.block_size())
             .huge_pages(plan.huge_pages);
-        Self(builder.build().expect("sound options"))
+        let builder = match stock.of(plan) {
+            Some(pool) => builder.arena_pool(pool),
+            None => builder,
+        };
+        Self(builder.build().expect("sound options"), Live::default())
     }
 
-    #[inline]
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]) {
-        self.0
-            .add(sequence, Kind::VALUE, key, value)
-            .expect("a fresh entry in an open table");
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        add(self.0.writer().expect("an open table"), entries);
     }
 
-    fn add_batch<'k>(
-        &self,
-        first_sequence: u64,
-        keys: impl Iterator<Item = &'k [u8]>,
-        values: &Values,
-    ) {
-        let mut writer = self.0.writer().expect("an open table");
-        let mut hint = Hint::default();
-        for (sequence, key) in (first_sequence..).zip(keys) {
-            let value = values.get(sequence);
-            let added = writer.add_with_hint(&mut hint, sequence, Kind::VALUE, key, value);
-            added.expect("a fresh entry in an open table");
+    unsafe fn add_alone<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        add(self.0.exclusive_writer().expect("an idle table"), entries);
+    }
+
+    fn add_batches<'k, B: Iterator<Item = Entry<'k>>>(&mut self, batches: impl Iterator<Item = B>) {
+        let mut entries = Vec::new();
+        for batch in batches {
+            entries.clear();
+            entries.extend(batch.map(|(sequence, user_key, value)| EntryRef {
+                user_key,
+                sequence,
+                kind: Kind::VALUE,
+                value,
+            }));
+            let mut writer = self.0.exclusive_writer().expect("an idle table");
+            writer.add_batch(&entries).expect("fresh entries");
         }
     }
 
     #[inline]
     fn get(&self, key: &[u8], digest: &mut Digest) -> bool {
-        match self.0.get(key, MAX_SEQUENCE_NUMBER).expect("sound entries") {
-            Lookup::Found {
-                value, sequence, ..
-            } => {
-                digest.found(sequence, value);
-                true
-            }
-            _ => {
-                digest.missing();
-                false
-            }
+        let answer = self.0.get(key, MAX_SEQUENCE_NUMBER);
+        fold(&answer.expect("sound entries"), digest)
+    }
+
+    fn multi_get(&self, keys: &[&[u8]], digest: &mut Digest) -> usize {
+        let answers = self.0.multi_get(keys, MAX_SEQUENCE_NUMBER);
+        let mut found = 0;
+        for answer in answers.expect("memory for the answers") {
+            found += usize::from(fold(&answer.expect("sound entries"), digest));
         }
+        found
     }
 
     #[inline]
@@ -75,8 +105,8 @@ impl Subject for MemTable {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
-        cursor::backward(self.0.iter(), digest)
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
+        cursor::backward(self.0.iter(), most, digest)
     }
 
     fn bytes_held(&self) -> Option<usize> {

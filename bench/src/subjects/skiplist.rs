@@ -4,17 +4,17 @@ use std::sync::Arc;
 use verimem::arena::{ArenaOptions, ConcurrentArena};
 use verimem::rep::Cursor;
 use verimem::skiplist::{SkipList as List, SkipListOptions};
-use verimem::{BytewiseComparator, EntryRef, Hint, Kind, MAX_SEQUENCE_NUMBER};
+use verimem::{BytewiseComparator, EntryRef, Kind, MAX_SEQUENCE_NUMBER};
 
 use super::cursor;
-use crate::data::Values;
+use super::pool::Pool;
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
 /// [`verimem::skiplist::SkipList`] with its default options, over a concurrent arena.
-pub struct SkipList(List<BytewiseComparator>);
+pub struct SkipList(List<BytewiseComparator>, Live);
 
-const fn value<'a>(sequence: u64, user_key: &'a [u8], value: &'a [u8]) -> EntryRef<'a> {
+const fn value<'a>((sequence, user_key, value): Entry<'a>) -> EntryRef<'a> {
     EntryRef {
         user_key,
         sequence,
@@ -23,59 +23,73 @@ const fn value<'a>(sequence: u64, user_key: &'a [u8], value: &'a [u8]) -> EntryR
     }
 }
 
+#[inline]
+fn fold(entry: Option<EntryRef<'_>>, digest: &mut Digest) -> bool {
+    match entry {
+        Some(entry) => digest.found(entry.sequence, entry.value),
+        None => digest.missing(),
+    }
+    entry.is_some()
+}
+
 impl Subject for SkipList {
     const NAME: &'static str = "skiplist";
     const OURS: bool = true;
     const ABOUT: &'static str = concat!(
-        "verimem SkipList alone, default options; insert, one cursor per lookup or scan; ",
-        "batches with one hint each",
+        "verimem SkipList alone, default options; insert_exclusive, or insert where others write or ",
+        "read meanwhile; insert_batch_exclusive; get and multi_get; one cursor per seek or scan",
     );
 
-    fn new(plan: &Plan) -> Self {
+    type Stock = Pool;
+
+    fn new(plan: &Plan, stock: &Pool) -> Self {
         let options = ArenaOptions {
             write_buffer_size: plan.bytes(),
+            block_size: plan.block_size(),
             huge_pages: plan.huge_pages,
+            pool: stock.of(plan),
             ..ArenaOptions::default()
         };
         let arena = Arc::new(ConcurrentArena::new(options).expect("sound options"));
         let list = List::new(arena, BytewiseComparator, SkipListOptions::default());
-        Self(list.expect("sound options"))
+        Self(list.expect("sound options"), Live::default())
     }
 
-    #[inline]
-    fn add(&self, sequence: u64, key: &[u8], bytes: &[u8]) {
-        self.0
-            .insert(&value(sequence, key, bytes))
-            .expect("a fresh entry");
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        for entry in entries {
+            self.0.insert(&value(entry)).expect("a fresh entry");
+        }
     }
 
-    fn add_batch<'k>(
-        &self,
-        first_sequence: u64,
-        keys: impl Iterator<Item = &'k [u8]>,
-        values: &Values,
-    ) {
-        let mut hint = Hint::default();
-        for (sequence, key) in (first_sequence..).zip(keys) {
-            let entry = value(sequence, key, values.get(sequence));
-            self.0
-                .insert_with_hint(&mut hint, &entry)
-                .expect("a fresh entry");
+    fn add_exclusive<'k>(&mut self, entries: impl Iterator<Item = Entry<'k>>) {
+        for entry in entries {
+            let added = self.0.insert_exclusive(&value(entry));
+            added.expect("a fresh entry");
+        }
+    }
+
+    fn add_batches<'k, B: Iterator<Item = Entry<'k>>>(&mut self, batches: impl Iterator<Item = B>) {
+        let mut entries = Vec::new();
+        for batch in batches {
+            entries.clear();
+            entries.extend(batch.map(value));
+            let added = self.0.insert_batch_exclusive(&entries);
+            added.expect("fresh entries");
         }
     }
 
     #[inline]
     fn get(&self, key: &[u8], digest: &mut Digest) -> bool {
-        let mut cursor = Cursor::new(&self.0);
-        cursor.seek(key, MAX_SEQUENCE_NUMBER);
-        if let Some(entry) = cursor.entry_ref().expect("sound entries")
-            && entry.user_key == key
-        {
-            digest.found(entry.sequence, entry.value);
-            return true;
-        }
-        digest.missing();
-        false
+        let entry = self.0.get(key, MAX_SEQUENCE_NUMBER).expect("sound entries");
+        fold(entry, digest)
+    }
+
+    fn multi_get(&self, keys: &[&[u8]], digest: &mut Digest) -> usize {
+        let mut found = 0;
+        self.0.multi_get(keys, MAX_SEQUENCE_NUMBER, |_, entry| {
+            found += usize::from(fold(entry.expect("sound entries"), digest));
+        });
+        found
     }
 
     #[inline]
@@ -89,8 +103,8 @@ impl Subject for SkipList {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
-        cursor::backward(Cursor::new(&self.0), digest)
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
+        cursor::backward(Cursor::new(&self.0), most, digest)
     }
 
     fn bytes_held(&self) -> Option<usize> {

@@ -7,7 +7,7 @@ use skl::dynamic::multiple_version::sync::SkipMap;
 use std::ops::Bound;
 
 use crate::digest::Digest;
-use crate::subject::{Plan, Subject};
+use crate::subject::{Entry, Live, Plan, Subject};
 
 /// Sees every version.
 const NEWEST: u64 = u64::MAX;
@@ -19,7 +19,7 @@ const NEWEST: u64 = u64::MAX;
 /// Its insertion searches each level from the head again (`find_splice` never moves `prev`; the
 /// same in 0.20 and 0.21), so it walks the whole of level 0 up to the place: linear time, except
 /// for descending keys.
-pub struct Skl(SkipMap);
+pub struct Skl(SkipMap, Live);
 
 impl Subject for Skl {
     const NAME: &'static str = "skl";
@@ -32,24 +32,22 @@ impl Subject for Skl {
         "descending order",
     );
 
-    fn new(plan: &Plan) -> Self {
+    type Stock = ();
+
+    fn new(plan: &Plan, (): &()) -> Self {
         // A node takes about 24 + 8 * 1.6 bytes and alignment, well below what the plan allows.
         let capacity = u32::try_from(plan.bytes()).expect("skl's arena ends at 4 GiB");
-        Self(
-            Builder::new()
-                .with_capacity(capacity)
-                .alloc()
-                .expect("the arena fits the memory"),
-        )
+        let map = Builder::new().with_capacity(capacity).alloc();
+        Self(map.expect("the arena fits the memory"), Live::default())
     }
 
     #[inline]
-    fn add(&self, sequence: u64, key: &[u8], value: &[u8]) {
-        let old = self
-            .0
-            .insert(sequence, key, value)
-            .expect("the arena was sized for every entry");
-        debug_assert!(old.is_none());
+    fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
+        for (sequence, key, value) in entries {
+            let old = self.0.insert(sequence, key, value);
+            let old = old.expect("the arena was sized for every entry");
+            debug_assert!(old.is_none());
+        }
     }
 
     #[inline]
@@ -101,9 +99,9 @@ impl Subject for Skl {
     }
 
     #[inline]
-    fn scan_backward(&self, digest: &mut Digest) -> usize {
+    fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
         let mut read = 0;
-        for entry in self.0.iter_all(NEWEST).rev() {
+        for entry in self.0.iter_all(NEWEST).rev().take(most) {
             digest.entry(
                 entry.key(),
                 entry.version(),

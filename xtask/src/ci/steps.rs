@@ -158,9 +158,22 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
             "load",
             vec![cargo("run --release -- load --format json src")],
         ),
+        bench(workspace),
         minimum_rust(workspace),
     ]);
     steps
+}
+
+/// The comparison with peers: its tests, then all of it in small.
+fn bench(workspace: &Workspace) -> Step {
+    let mut quick = cargo(workspace, "xtask compare --quick --format json");
+    for (flag, name) in [("--output", "compare.json"), ("--plot", "compare.svg")] {
+        quick.arg(flag).arg(workspace.target_dir(name));
+    }
+    let tests = "test --manifest-path bench/Cargo.toml";
+    let mut step = Step::new("bench", vec![cargo(workspace, tests), quick]);
+    step.needs_tests = true;
+    step
 }
 
 fn cargo(workspace: &Workspace, words: &str) -> Command {

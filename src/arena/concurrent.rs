@@ -336,7 +336,13 @@ impl ConcurrentArena {
         let mut charge = Charge::new(self.budget.as_ref());
         loop {
             let needed = match self.take_locked(units, &mut charge) {
-                Ok(Step::Done(piece)) => return Ok(piece),
+                Ok(Step::Done(piece)) => {
+                    if self.is_chunked(units) {
+                        let Piece { range, chunk_end } = piece;
+                        self.space.prepare(range.start, chunk_end - range.start);
+                    }
+                    return Ok(piece);
+                }
                 Ok(Step::Charge(bytes)) => bytes,
                 Err(refusal) => {
                     return self
@@ -350,11 +356,16 @@ impl ConcurrentArena {
         }
     }
 
+    /// Whether an allocation comes out of a shard's chunk.
+    fn is_chunked(&self, units: u32) -> bool {
+        units <= self.chunk / 4
+    }
+
     /// One attempt under the block lock; asks to come back with a larger charge
     /// rather than calling the budget with the lock held.
     fn take_locked(&self, units: u32, charge: &mut Charge<'_>) -> Result<Step> {
         let shard = self.shard();
-        let chunked = units <= self.chunk / 4;
+        let chunked = self.is_chunked(units);
         let want = if chunked { self.chunk } else { units };
         let mut blocks = self.blocks.lock();
         if chunked {

@@ -27,6 +27,8 @@ pub(crate) struct Space {
     huge_pages: bool,
     /// Bytes that were to be reserved; `reserved` is less where the system refused.
     wanted: usize,
+    /// Bytes from the start of the range that an earlier arena had.
+    recycled: usize,
 }
 
 /// Bytes from the start of the range that are usable already; never less than
@@ -65,6 +67,7 @@ impl Space {
                     page,
                     huge_pages: geometry.huge_pages,
                     wanted,
+                    recycled: 0,
                 });
             }
             if geometry.fixed || reserved / 2 < MIN_RESERVATION {
@@ -84,6 +87,7 @@ impl Space {
             page: BLOCK_QUANTUM,
             huge_pages: false,
             wanted: 0,
+            recycled: 0,
         }
     }
 
@@ -98,6 +102,7 @@ impl Space {
     /// the bytes that it holds. Returns how many bytes that are.
     pub(crate) fn rewind(&mut self, frontier: &mut Frontier) -> usize {
         frontier.next = 0;
+        self.recycled = frontier.spare.0;
         frontier.spare.0
     }
 
@@ -148,6 +153,31 @@ impl Space {
         };
         frontier.next = next;
         Ok(block)
+    }
+
+    /// Has the system provide the pages of a few units about to be written, all at
+    /// once: one call instead of a fault for each page. Those of an earlier arena
+    /// are there already.
+    pub(crate) fn prepare(&self, start: Offset, units: u32) {
+        #[cfg(target_os = "linux")]
+        {
+            let from = bytes_of(start).next_multiple_of(self.page);
+            let until = (bytes_of(start) + bytes_of(units)).next_multiple_of(self.page);
+            if from < until && from >= self.recycled {
+                // SAFETY: the units lie in a committed block, which ends with a page.
+                let first = unsafe { self.base.add(from) };
+                // Advice only: where it is refused, pages come when they are touched.
+                // SAFETY: the range is part of this space's own mapping.
+                let _ = unsafe {
+                    libc::madvise(
+                        first.as_ptr().cast(),
+                        until - from,
+                        libc::MADV_POPULATE_WRITE,
+                    )
+                };
+            }
+        }
+        let _ = (start, units);
     }
 
     /// How many bytes a block of `bytes` would really take.

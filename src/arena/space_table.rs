@@ -244,6 +244,9 @@ impl Space {
         Ok(block)
     }
 
+    /// The allocator's pages come when they are touched.
+    pub(crate) fn prepare(&self, _start: Offset, _units: u32) {}
+
     /// How many bytes a block of `bytes` would really take.
     pub(crate) fn block_bytes(&self, bytes: usize) -> Option<usize> {
         bytes.max(1).checked_next_multiple_of(BLOCK_QUANTUM)

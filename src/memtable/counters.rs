@@ -54,6 +54,7 @@ impl BatchCounts {
         }
     }
 
+    #[inline]
     pub(super) fn count(&mut self, entry: &EntryRef<'_>) {
         self.entries += 1;
         self.deletions += u64::from(entry.kind.is_tombstone());

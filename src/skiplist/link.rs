@@ -19,7 +19,6 @@ use crate::sync::{fault, ord};
 struct NewNode {
     offset: Offset,
     ptr: NodePtr,
-    height: usize,
     prefix: u32,
     allocated: usize,
 }
@@ -49,55 +48,59 @@ impl<C: Comparator> SkipList<C> {
             return Err(Error::Duplicate);
         }
         let view = self.view();
-        let node = self.write_node(memory, entry, target, layout)?;
+        let height = self.heights.draw(entry);
         let known = splice.height;
-        // Whatever happens to user code from here on, the splice is not trusted.
-        splice.height = 0;
-        for level in known..node.height {
+        for level in known..height {
             // SAFETY: the head is a node of every level.
             let stop = unsafe { self.walk(view, target, self.head, level, 0) };
             (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
         }
+        let node = self.write_node(memory, entry, target, layout, &splice.next[..height])?;
+        // Whatever happens to user code from here on, the splice is not trusted.
+        splice.height = 0;
         let mut linked = Some(linked);
         let mut trusted = true;
         let top_down = fault(&FAULT_SKIPLIST_LINK_TOP_DOWN);
-        for step in 0..node.height {
-            let level = if top_down {
-                node.height - 1 - step
-            } else {
-                step
-            };
-            // SAFETY: passed on from the caller.
-            let first = unsafe { self.link_level(sharing, view, splice, node, target, level) };
-            let Ok(first) = first else {
-                memory.abandon(node.allocated);
-                return Err(Error::Duplicate);
-            };
-            trusted &= first || level == 0;
+        for step in 0..height {
+            let level = if top_down { height - 1 - step } else { step };
+            // SAFETY: a splice holds nodes found on their level.
+            let prev = unsafe { Self::node(view, splice.prev[level]) };
+            // SAFETY: as above; exclusivity is the caller's.
+            if !unsafe { Self::publish(sharing, prev, level, splice.next[level], node) } {
+                // SAFETY: passed on from the caller.
+                let again = unsafe { self.link_again(sharing, view, splice, node, target, level) };
+                if again.is_err() {
+                    memory.abandon(node.allocated);
+                    return again.map(|()| node.offset);
+                }
+                trusted &= level == 0;
+            }
             if let (0, Some(linked)) = (level, linked.take()) {
                 linked();
             }
         }
-        splice.prev[..node.height].fill(node.offset);
+        splice.prev[..height].fill(node.offset);
         if trusted {
-            splice.height = known.max(node.height);
+            splice.height = known.max(height);
         }
         Ok(node.offset)
     }
 
-    /// Allocates a node and writes its record.
+    /// Allocates a node with these links and writes its record.
+    #[inline]
     fn write_node(
         &self,
         memory: &mut impl Allocate,
         entry: &EntryRef<'_>,
         target: &Target<'_>,
         layout: &Layout,
+        links: &[Word],
     ) -> Result<NewNode> {
-        let height = self.heights.draw(entry);
+        let height = links.len();
         let allocated = NodePtr::size(height, layout.len);
         let place = memory.allocate(allocated)?;
         // SAFETY: fresh memory of that size, aligned to `UNIT`.
-        let ptr = unsafe { NodePtr::construct(place.ptr, height) };
+        let ptr = unsafe { NodePtr::construct(place.ptr, links) };
         // SAFETY: constructed above, and not shared yet.
         unsafe { ptr.shadow() }.write();
         // SAFETY: the allocation has `layout.len` bytes for the record.
@@ -116,13 +119,13 @@ impl<C: Comparator> SkipList<C> {
         Ok(NewNode {
             offset,
             ptr,
-            height,
             prefix: target.prefix(),
             allocated,
         })
     }
 
-    /// Links a node on one level; true when the first attempt succeeded.
+    /// Links a node on one level, after a first attempt failed because somebody
+    /// else linked a node there.
     ///
     /// # Errors
     ///
@@ -131,7 +134,8 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// As for [`insert_located`](Self::insert_located).
-    unsafe fn link_level(
+    #[cold]
+    unsafe fn link_again(
         &self,
         sharing: Sharing,
         view: SpaceView<'_>,
@@ -139,27 +143,24 @@ impl<C: Comparator> SkipList<C> {
         node: NewNode,
         target: &Target<'_>,
         level: usize,
-    ) -> Result<bool> {
-        let mut first = true;
+    ) -> Result<()> {
         loop {
-            let (prev, next) = (splice.prev[level], splice.next[level]);
-            if first || !fault(&FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR) {
-                // SAFETY: `level < node.height`, and nobody reads this link yet.
-                unsafe { Self::set_own_link(node.ptr, level, next) };
-            }
             // SAFETY: a splice holds nodes found on their level.
-            let prev_node = unsafe { Self::node(view, prev) };
-            // SAFETY: as above; exclusivity is the caller's.
-            if unsafe { Self::publish(sharing, prev_node, level, next, node) } {
-                return Ok(first);
-            }
-            first = false;
-            // SAFETY: as above.
-            let stop = unsafe { self.walk(view, target, prev, level, 0) };
+            let stop = unsafe { self.walk(view, target, splice.prev[level], level, 0) };
             if level == 0 && stop.equal && !fault(&FAULT_SKIPLIST_NO_DUPLICATE_RETRY) {
                 return Err(Error::Duplicate);
             }
             (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
+            if !fault(&FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR) {
+                // SAFETY: the node has this level, and nobody reads this link yet.
+                unsafe { Self::set_own_link(node.ptr, level, stop.word) };
+            }
+            // SAFETY: the walk came by `prev` on this level.
+            let prev = unsafe { Self::node(view, stop.prev) };
+            // SAFETY: as above; exclusivity is the caller's.
+            if unsafe { Self::publish(sharing, prev, level, stop.word, node) } {
+                return Ok(());
+            }
         }
     }
 

@@ -75,7 +75,7 @@ use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
 use crate::sync::{Arc, AtomicUsize, UnsafeCell, unique_id};
 use height::Heights;
-use node::NodePtr;
+use node::{NodePtr, Word};
 use trail::Zones;
 
 /// Options of a list.
@@ -178,7 +178,9 @@ impl<C: Comparator> SkipList<C> {
         }
         let memory = arena.allocate(NodePtr::size(options.max_height, 0))?;
         // SAFETY: fresh memory of that size, aligned to `UNIT`.
-        let _head = unsafe { NodePtr::construct(memory.ptr, options.max_height) };
+        let _head = unsafe {
+            NodePtr::construct(memory.ptr, &[Word::NIL; MAX_HEIGHT][..options.max_height])
+        };
         let list = Self {
             head: memory.offset + NodePtr::offset_in_allocation(options.max_height),
             comparator,

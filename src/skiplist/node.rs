@@ -100,20 +100,22 @@ impl NodePtr {
         ((height - 1) * (LINK_SIZE / UNIT)) as u32
     }
 
-    /// Makes the links and the shadow of a node in fresh memory.
+    /// Makes the links, from level 0 up, and the shadow of a node in fresh memory.
     ///
     /// # Safety
     ///
-    /// `memory` is aligned to [`UNIT`], has [`size`](Self::size)`(height, ..)`
-    /// bytes and is used by nobody else.
-    pub(super) unsafe fn construct(memory: NonNull<u8>, height: usize) -> Self {
+    /// `memory` is aligned to [`UNIT`], has [`size`](Self::size)`(links.len(), ..)`
+    /// bytes and is used by nobody else; there is at least one link.
+    #[inline]
+    pub(super) unsafe fn construct(memory: NonNull<u8>, links: &[Word]) -> Self {
+        let height = links.len();
         // SAFETY: the level-0 link follows the `height - 1` above, inside of the allocation.
         let link0 = unsafe { memory.add((height - 1) * LINK_SIZE) };
-        for level in 0..height {
+        for (level, word) in links.iter().enumerate() {
             // SAFETY: the link of `level < height` is inside of the allocation.
             let link = unsafe { link0.sub(level * LINK_SIZE) };
             // SAFETY: aligned, in bounds, and nobody else's.
-            unsafe { link.cast().write(AtomicU64::new(Word::NIL.0)) };
+            unsafe { link.cast().write(AtomicU64::new(word.0)) };
         }
         // SAFETY: the shadow follows the level-0 link, inside of the allocation.
         let shadow = unsafe { link0.add(SHADOW_AT) };

@@ -29,7 +29,6 @@ mod entry;
 mod error;
 mod key;
 pub mod memtable;
-mod prefetch;
 pub mod rep;
 pub mod skiplist;
 mod sync;

@@ -225,18 +225,27 @@ impl RawRecord {
         };
         if !protection.is_empty() {
             // SAFETY: the checksum follows the value.
-            let stored = unsafe { value.as_ptr().add(value.len()) };
-            // SAFETY: it has `protection.len()` bytes.
-            let stored = unsafe { core::slice::from_raw_parts(stored, protection.len()) };
-            if protection.checksum(&entry)[..protection.len()] != *stored {
-                return Err(Corruption::Checksum {
-                    sequence: entry.sequence,
-                }
-                .into());
-            }
+            unsafe { check(&entry, protection) }?;
         }
         Ok(entry)
     }
+}
+
+/// Compares the checksum stored behind the value of an entry.
+///
+/// # Safety
+///
+/// A checksum of that protection follows the entry's value.
+unsafe fn check(entry: &EntryRef<'_>, protection: Protection) -> Result<()> {
+    // SAFETY: passed on from the caller.
+    let stored = unsafe { entry.value.as_ptr().add(entry.value.len()) };
+    // SAFETY: it has `protection.len()` bytes.
+    let stored = unsafe { core::slice::from_raw_parts(stored, protection.len()) };
+    if protection.checksum(entry)[..protection.len()] == *stored {
+        return Ok(());
+    }
+    let sequence = entry.sequence;
+    Err(Corruption::Checksum { sequence }.into())
 }
 
 /// Reads a varint32 that is known to be whole; returns it and what follows.

@@ -125,12 +125,13 @@ impl<'a> Lookup<'a> {
                 break MergeBase::Missing;
             }
             // SAFETY: as above.
+            let entry = unsafe { rep.entry(position) }?;
             let EntryRef {
                 sequence,
                 kind,
                 value,
                 ..
-            } = unsafe { rep.entry(position) }?;
+            } = entry;
             if kind == Kind::MERGE {
                 push(&mut operands, value)?;
             } else if kind.is_tombstone() {

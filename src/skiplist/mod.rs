@@ -304,6 +304,7 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// `node` is a position that this list returned.
+    #[inline]
     pub(crate) unsafe fn entry_at(&self, node: Offset) -> Result<EntryRef<'_>> {
         // SAFETY: positions are nodes found by following links.
         let record = unsafe { Self::record(self.view(), node) };
@@ -316,6 +317,7 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// `node` is a position that this list returned.
+    #[inline]
     pub(crate) unsafe fn key_at(&self, node: Offset) -> (&[u8], u64) {
         // SAFETY: positions are nodes found by following links.
         let record = unsafe { Self::record(self.view(), node) };

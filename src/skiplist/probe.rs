@@ -13,7 +13,7 @@ use super::search::{Stop, Target};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, SequenceNumber};
-use crate::prefetch::{LINE, prefetch};
+use crate::sync::{LINE, prefetch};
 
 /// Searches in flight at a time.
 pub(super) const LANES: usize = 12;

@@ -22,7 +22,7 @@ use super::search::{Pass, Target};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, tag_sequence};
-use crate::prefetch::{LINE, prefetch};
+use crate::sync::{LINE, prefetch};
 
 /// Levels that a trail remembers.
 const RUNGS: usize = 6;
@@ -193,25 +193,34 @@ impl<C: Comparator> SkipList<C> {
     /// this list only.
     #[inline]
     pub(crate) unsafe fn next(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
-        trail.behind_len = 0;
-        if trail.queue.len > 0 {
-            // SAFETY: the trail's nodes were found in this list, on their levels.
-            unsafe { self.visit(&mut trail.queue) };
-        }
-        if trail.gate == node {
+        if trail.queue.len > 0 || trail.gate == node {
             // SAFETY: passed on from the caller.
-            unsafe { self.pass_gate(trail, node) };
+            unsafe { self.look_ahead(trail, node) };
         }
         // SAFETY: passed on from the caller.
         unsafe { self.successor(node) }
     }
 
-    /// Asks for the zone that begins after the gate at `node`.
+    /// Visits what is due, and enters the zone that begins at `node`.
     ///
     /// # Safety
     ///
     /// As for [`next`](Self::next).
     #[inline(never)]
+    unsafe fn look_ahead(&self, trail: &mut Trail, node: Offset) {
+        // SAFETY: the trail's nodes were found in this list, on their levels.
+        unsafe { self.visit(&mut trail.queue) };
+        if trail.gate == node {
+            // SAFETY: passed on from the caller.
+            unsafe { self.pass_gate(trail, node) };
+        }
+    }
+
+    /// Asks for the zone that begins at the gate at `node`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
     unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset) {
         let view = self.view();
         let Zones { first, top, .. } = self.zones;

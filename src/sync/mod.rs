@@ -17,7 +17,8 @@
 //!   one site through the environment, so that one binary covers every mutant;
 //! - **faults**: named logic errors that a checker build can switch on, to show
 //!   that the suites notice them;
-//! - the random source, the thread's index, back-off and block allocation.
+//! - the random source, the thread's index, back-off, block allocation and
+//!   prefetching.
 
 pub mod ledger;
 
@@ -41,6 +42,7 @@ pub(crate) use backend::Towers;
 
 #[cfg(not(loom))]
 mod plain;
+mod prefetch;
 mod random;
 
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -51,6 +53,7 @@ pub(crate) use backend::{
 };
 #[allow(unused_imports, reason = "the reserved space allocates no blocks")]
 pub(crate) use backend::{alloc_block, dealloc_block};
+pub(crate) use prefetch::{LINE, prefetch};
 pub use random::seed_thread_rng;
 
 #[cfg(any(loom, shuttle))]

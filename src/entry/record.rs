@@ -254,7 +254,23 @@ unsafe fn check(entry: &EntryRef<'_>, protection: Protection) -> Result<()> {
 ///
 /// `from` is the first byte of a well-formed varint32.
 #[inline(always)]
-unsafe fn raw_varint32(mut from: *const u8) -> (u32, *const u8) {
+unsafe fn raw_varint32(from: *const u8) -> (u32, *const u8) {
+    // SAFETY: the varint has a first byte.
+    let byte = unsafe { from.read() };
+    if byte < 0x80 {
+        // SAFETY: one past a byte of the varint is at most one past its end.
+        return (u32::from(byte), unsafe { from.add(1) });
+    }
+    // SAFETY: passed on from the caller.
+    unsafe { long_varint32(from) }
+}
+
+/// As [`raw_varint32`], for more than one byte.
+///
+/// # Safety
+///
+/// As for [`raw_varint32`].
+unsafe fn long_varint32(mut from: *const u8) -> (u32, *const u8) {
     let mut value = 0;
     let mut shift = 0;
     loop {

@@ -9,11 +9,12 @@
 use smallvec::SmallVec;
 
 use super::node::{LINK_SIZE, RECORD_AT, Word};
-use super::search::{Stop, Target};
+use super::search::{RECORD_LINES, Stop, Target};
+use super::trail::ask_for;
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, SequenceNumber};
-use crate::sync::{LINE, prefetch};
+use crate::sync::prefetch;
 
 /// Searches in flight at a time.
 pub(super) const LANES: usize = 12;
@@ -21,8 +22,6 @@ pub(super) const LANES: usize = 12;
 const GROUP: usize = 32;
 /// So many levels from the top are taken to be in the cache.
 const CACHED_LEVELS: usize = 10;
-/// Bytes of a record that are asked for once it is found.
-const RECORD_BYTES: usize = 192;
 
 /// A search on its way.
 #[derive(Debug, Clone, Copy)]
@@ -146,11 +145,8 @@ impl<C: Comparator> SkipList<C> {
             self.search_all(levels, &targets, |index, level, stop| {
                 if level == 0 {
                     words[index] = stop.word;
-                    // SAFETY: a link led there, or it is 0, which is never read.
-                    let link0 = unsafe { view.resolve(stop.word.offset()) };
-                    for byte in (0..RECORD_BYTES).step_by(LINE) {
-                        prefetch(link0, byte);
-                    }
+                    // SAFETY: a link led there, or it is 0, which is not read.
+                    unsafe { ask_for(view, stop.word.offset(), RECORD_LINES) };
                 }
             });
             for (index, target) in targets.iter().enumerate() {

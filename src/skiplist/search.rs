@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use super::height::MAX_HEIGHT;
 use super::node::{NodePtr, Word};
-use super::trail::Trail;
+use super::trail::{Trail, ask_for};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, SequenceNumber, tag_sequence};
@@ -42,6 +42,9 @@ impl<'k> Target<'k> {
         self.prefix
     }
 }
+
+/// Cache lines of a record that are asked for once it is found.
+pub(super) const RECORD_LINES: usize = 3;
 
 /// Which nodes a descent passes over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,6 +224,8 @@ impl<C: Comparator> SkipList<C> {
         if next == 0 || C::BYTE_PREFIX && word.prefix() != target.prefix {
             return None;
         }
+        // SAFETY: a link led to `next`.
+        unsafe { ask_for(self.view(), next, RECORD_LINES) };
         // SAFETY: links of this list led to `next`.
         let record = unsafe { Self::record(self.view(), next) };
         // SAFETY: records stay as they are while the list is borrowed.
@@ -237,6 +242,8 @@ impl<C: Comparator> SkipList<C> {
             trail.note(level, stop.word.offset());
         });
         let next = stop.word.offset();
+        // SAFETY: a link led to `next`, or it is 0, which is not read.
+        unsafe { ask_for(self.view(), next, RECORD_LINES) };
         (next != 0).then_some(next)
     }
 

@@ -6,9 +6,8 @@
 //! each of those leads to others. So a cursor cuts the way ahead into *zones*
 //! that begin at towers of growing height. When it enters a zone, it visits all
 //! of its nodes breadth first, which costs as many waits as the zone has levels
-//! rather than nodes. Of the first zone after a seek the search has already seen
-//! the towers; since few steps may follow, nobody waits there: each step visits
-//! the nodes that were asked for by the step before.
+//! rather than nodes. After a seek few steps may follow, so the first zones are
+//! left to be walked node by node, each with all of its lines asked for at once.
 //!
 //! Backward there are no links at all. A search finds a tower some places
 //! before, the zone from there on is fetched in the same manner, and its nodes
@@ -35,13 +34,13 @@ const MOST_LINES: usize = 8;
 /// When the ends of a zone lie this close in memory, in units, then entries were
 /// added in order, and the processor brings what comes next by itself.
 const IN_ORDER: Offset = 1 << 14;
-/// Most rounds of visits at a time: more than any zone of random towers has.
-const MOST_ROUNDS: usize = 64;
+/// Most nodes visited at a time: more than any zone of random towers has.
+const MOST_VISITS: usize = 512;
 
 /// On which levels zones begin, by the branching of a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Zones {
-    /// The second after a seek: behind about 16 entries.
+    /// The first after a seek that is fetched: behind about 32 entries.
     first: usize,
     /// The last and all that follow: about 64 entries each.
     top: usize,
@@ -57,7 +56,7 @@ impl Zones {
             fitting.next().map_or(RUNGS, |(level, _)| level)
         };
         Self {
-            first: level_of(16),
+            first: level_of(32),
             top: level_of(64),
             behind: [level_of(4), level_of(32)],
         }
@@ -71,10 +70,10 @@ pub struct Trail {
     rungs: [Offset; RUNGS + 1],
     /// Where the next zone begins; 0 when that is not known.
     gate: Offset,
-    /// The level on which the gate was found; 0 after a seek, when the cursor
-    /// stands where it was placed.
+    /// The level on which the gate was found; 0 before the first step after a seek.
     level: usize,
-    queue: Queue,
+    /// Cache lines that an entry takes, while steps ask for one entry; else 0.
+    lines: usize,
     /// Nodes before the cursor, ascending.
     behind: [Offset; BEHIND],
     behind_len: usize,
@@ -88,7 +87,7 @@ impl Default for Trail {
             rungs: [0; RUNGS + 1],
             gate: 0,
             level: 0,
-            queue: Queue::new(),
+            lines: 0,
             behind: [0; BEHIND],
             behind_len: 0,
             backward: false,
@@ -101,7 +100,7 @@ impl Trail {
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.gate = 0;
-        self.queue.len = 0;
+        self.lines = 0;
         self.behind_len = 0;
         self.backward = false;
     }
@@ -137,7 +136,6 @@ struct Visit {
 }
 
 /// The visits that are due, in the order in which they were asked for.
-#[derive(Debug, Clone)]
 struct Queue {
     visits: [Visit; QUEUE],
     first: usize,
@@ -147,17 +145,12 @@ struct Queue {
 }
 
 impl Queue {
-    const fn new() -> Self {
-        let none = Visit {
-            node: 0,
-            until: 0,
-            level: 0,
-        };
+    fn new(lines: usize) -> Self {
         Self {
-            visits: [none; QUEUE],
+            visits: [Visit::default(); QUEUE],
             first: 0,
             len: 0,
-            lines: 1,
+            lines,
         }
     }
 
@@ -165,10 +158,7 @@ impl Queue {
     #[inline(always)]
     fn push(&mut self, view: SpaceView<'_>, node: Offset, level: usize, until: Offset) {
         // SAFETY: only nodes of one list are pushed.
-        let link0 = unsafe { view.resolve(node) };
-        for line in 0..self.lines {
-            prefetch(link0, line * LINE);
-        }
+        unsafe { ask_for(view, node, self.lines) };
         if self.len < QUEUE {
             let level = level as u32;
             self.visits[(self.first + self.len) % QUEUE] = Visit { node, until, level };
@@ -176,11 +166,25 @@ impl Queue {
         }
     }
 
-    fn pop(&mut self) -> Visit {
+    fn pop(&mut self) -> Option<Visit> {
         let visit = self.visits[self.first % QUEUE];
+        self.len = self.len.checked_sub(1)?;
         self.first += 1;
-        self.len -= 1;
-        visit
+        Some(visit)
+    }
+}
+
+/// Asks for the first cache lines of a node.
+///
+/// # Safety
+///
+/// `node` is one of the list.
+#[inline(always)]
+pub(super) unsafe fn ask_for(view: SpaceView<'_>, node: Offset, lines: usize) {
+    // SAFETY: passed on from the caller.
+    let link0 = unsafe { view.resolve(node) };
+    for line in 0..lines {
+        prefetch(link0, line * LINE);
     }
 }
 
@@ -193,54 +197,40 @@ impl<C: Comparator> SkipList<C> {
     /// this list only.
     #[inline]
     pub(crate) unsafe fn next(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
-        if trail.queue.len > 0 || trail.gate == node {
+        if trail.gate == node {
             // SAFETY: passed on from the caller.
-            unsafe { self.look_ahead(trail, node) };
+            unsafe { self.pass_gate(trail, node) };
         }
         // SAFETY: passed on from the caller.
-        unsafe { self.successor(node) }
+        let next = unsafe { self.successor(node) };
+        if let Some(next) = next {
+            // SAFETY: a link led to `next`.
+            unsafe { ask_for(self.view(), next, trail.lines) };
+        }
+        next
     }
 
-    /// Visits what is due, and enters the zone that begins at `node`.
+    /// Fetches the zone that begins at the gate at `node`.
     ///
     /// # Safety
     ///
     /// As for [`next`](Self::next).
     #[inline(never)]
-    unsafe fn look_ahead(&self, trail: &mut Trail, node: Offset) {
-        // SAFETY: the trail's nodes were found in this list, on their levels.
-        unsafe { self.visit(&mut trail.queue) };
-        if trail.gate == node {
-            // SAFETY: passed on from the caller.
-            unsafe { self.pass_gate(trail, node) };
-        }
-    }
-
-    /// Asks for the zone that begins at the gate at `node`.
-    ///
-    /// # Safety
-    ///
-    /// As for [`next`](Self::next).
     unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset) {
         let view = self.view();
         let Zones { first, top, .. } = self.zones;
+        // SAFETY: passed on from the caller.
+        let lines = unsafe { self.lines(view, node) };
         if trail.level == 0 {
-            // SAFETY: passed on from the caller.
-            trail.queue.lines = unsafe { self.lines(view, node) };
             trail.level = first;
             trail.gate = trail.rungs[first];
-            if trail.gate.abs_diff(node) > IN_ORDER {
-                let mut at = node;
-                for level in 0..first {
-                    let until = trail.rungs[level + 1];
-                    if at != 0 && at != until {
-                        trail.queue.push(view, at, level, until);
-                    }
-                    at = until;
-                }
+            // Where the cursor stands at a tall tower, the next zone begins at once.
+            if trail.gate != node {
+                trail.lines = lines;
+                return;
             }
-            return;
         }
+        trail.lines = 0;
         let mut level = trail.level;
         while level < top && trail.rungs[level + 1] == node {
             level += 1;
@@ -256,9 +246,10 @@ impl<C: Comparator> SkipList<C> {
         trail.level = (level + 1).min(top);
         trail.gate = until;
         if until.abs_diff(node) > IN_ORDER {
-            trail.queue.push(view, node, level, until);
+            let mut queue = Queue::new(lines);
+            queue.push(view, node, level, until);
             // SAFETY: the gate was found on this level.
-            unsafe { self.visit_all(&mut trail.queue) };
+            unsafe { self.visit_all(&mut queue) };
         }
     }
 
@@ -275,15 +266,18 @@ impl<C: Comparator> SkipList<C> {
         (RECORD_AT + length).div_ceil(LINE).min(MOST_LINES)
     }
 
-    /// Looks at the nodes whose visit is due, and asks for those behind them.
+    /// Visits nodes, and those that they lead to, until there is nothing left to
+    /// look at, or it was enough.
     ///
     /// # Safety
     ///
-    /// They were found in this list, on their levels.
-    unsafe fn visit(&self, queue: &mut Queue) {
+    /// The nodes due were found in this list, on their levels.
+    unsafe fn visit_all(&self, queue: &mut Queue) {
         let view = self.view();
-        for _ in 0..queue.len {
-            let Visit { node, until, level } = queue.pop();
+        for _ in 0..MOST_VISITS {
+            let Some(Visit { node, until, level }) = queue.pop() else {
+                return;
+            };
             // SAFETY: passed on from the caller.
             let node = unsafe { Self::node(view, node) };
             let mut until = until;
@@ -298,22 +292,6 @@ impl<C: Comparator> SkipList<C> {
         }
     }
 
-    /// Visits until there is nothing left to look at, within reason.
-    ///
-    /// # Safety
-    ///
-    /// As for [`visit`](Self::visit).
-    unsafe fn visit_all(&self, queue: &mut Queue) {
-        for _ in 0..MOST_ROUNDS {
-            if queue.len == 0 {
-                break;
-            }
-            // SAFETY: passed on from the caller.
-            unsafe { self.visit(queue) };
-        }
-        queue.len = 0;
-    }
-
     /// The entry before a position; O(log n), and much less for one of many.
     ///
     /// # Safety
@@ -321,7 +299,7 @@ impl<C: Comparator> SkipList<C> {
     /// As for [`next`](Self::next).
     pub(crate) unsafe fn prev(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
         trail.gate = 0;
-        trail.queue.len = 0;
+        trail.lines = 0;
         if let Some(last) = trail.behind_len.checked_sub(1) {
             trail.behind_len = last;
             let candidate = trail.behind[last];
@@ -350,9 +328,8 @@ impl<C: Comparator> SkipList<C> {
         trail.backward = true;
         trail.behind_len = 0;
         let view = self.view();
-        let Trail { queue, .. } = trail;
         // SAFETY: passed on from the caller.
-        queue.lines = unsafe { self.lines(view, node) };
+        let mut queue = Queue::new(unsafe { self.lines(view, node) });
         let mut from = self.head;
         let mut at = self.head;
         let before = self.descend(&target, Pass::Less, |level, stop| {
@@ -364,7 +341,7 @@ impl<C: Comparator> SkipList<C> {
             at = stop.prev;
         });
         // SAFETY: the search came by all these nodes, on these levels.
-        unsafe { self.visit_all(queue) };
+        unsafe { self.visit_all(&mut queue) };
         let mut at = from;
         let mut seen = 0;
         while at != node {

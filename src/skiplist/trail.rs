@@ -31,6 +31,10 @@ const BEHIND: usize = 32;
 const QUEUE: usize = 32;
 /// Most lines of a node that are asked for.
 const MOST_LINES: usize = 8;
+/// With which step the rungs, asked for with the first one, have likely come.
+const RUNGS_CAME: u32 = 3;
+/// From which step on it pays to wait for a whole zone at once.
+const ZONES_PAY: u32 = 12;
 /// When the ends of a zone lie this close in memory, in units, then entries were
 /// added in order, and the processor brings what comes next by itself.
 const IN_ORDER: Offset = 1 << 14;
@@ -40,8 +44,8 @@ const MOST_VISITS: usize = 512;
 /// On which levels zones begin, by the branching of a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Zones {
-    /// The first after a seek that is fetched: behind about 32 entries.
-    first: usize,
+    /// The last of the rungs that are asked for after a seek: about 8 entries.
+    near: usize,
     /// The last and all that follow: about 64 entries each.
     top: usize,
     /// From where a run backward begins: about 4 entries, then about 32.
@@ -56,7 +60,7 @@ impl Zones {
             fitting.next().map_or(RUNGS, |(level, _)| level)
         };
         Self {
-            first: level_of(32),
+            near: level_of(8),
             top: level_of(64),
             behind: [level_of(4), level_of(32)],
         }
@@ -70,10 +74,12 @@ pub struct Trail {
     rungs: [Offset; RUNGS + 1],
     /// Where the next zone begins; 0 when that is not known.
     gate: Offset,
-    /// The level on which the gate was found; 0 before the first step after a seek.
+    /// The level on which the gate was found.
     level: usize,
-    /// Cache lines that an entry takes, while steps ask for one entry; else 0.
-    lines: usize,
+    /// Steps forward since the seek.
+    steps: u32,
+    /// With which step the first rungs are to be looked at.
+    due: u32,
     /// Nodes before the cursor, ascending.
     behind: [Offset; BEHIND],
     behind_len: usize,
@@ -87,7 +93,8 @@ impl Default for Trail {
             rungs: [0; RUNGS + 1],
             gate: 0,
             level: 0,
-            lines: 0,
+            steps: 0,
+            due: 0,
             behind: [0; BEHIND],
             behind_len: 0,
             backward: false,
@@ -100,7 +107,7 @@ impl Trail {
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.gate = 0;
-        self.lines = 0;
+        (self.steps, self.due) = (0, 0);
         self.behind_len = 0;
         self.backward = false;
     }
@@ -121,7 +128,7 @@ impl Trail {
             self.rungs[level] = next;
         }
         if level == 0 {
-            (self.gate, self.level) = (next, 0);
+            (self.gate, self.level, self.due) = (next, 0, 1);
         }
     }
 }
@@ -197,40 +204,75 @@ impl<C: Comparator> SkipList<C> {
     /// this list only.
     #[inline]
     pub(crate) unsafe fn next(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
-        if trail.gate == node {
+        trail.steps = trail.steps.wrapping_add(1);
+        if trail.gate == node || trail.steps == trail.due {
             // SAFETY: passed on from the caller.
-            unsafe { self.pass_gate(trail, node) };
+            unsafe { self.look_ahead(trail, node) };
         }
         // SAFETY: passed on from the caller.
-        let next = unsafe { self.successor(node) };
-        if let Some(next) = next {
-            // SAFETY: a link led to `next`.
-            unsafe { ask_for(self.view(), next, trail.lines) };
-        }
-        next
+        unsafe { self.successor(node) }
     }
 
-    /// Fetches the zone that begins at the gate at `node`.
+    /// Fetches what lies ahead of `node`, as far as it pays.
     ///
     /// # Safety
     ///
     /// As for [`next`](Self::next).
     #[inline(never)]
-    unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset) {
+    unsafe fn look_ahead(&self, trail: &mut Trail, node: Offset) {
         let view = self.view();
-        let Zones { first, top, .. } = self.zones;
         // SAFETY: passed on from the caller.
         let lines = unsafe { self.lines(view, node) };
-        if trail.level == 0 {
-            trail.level = first;
-            trail.gate = trail.rungs[first];
-            // Where the cursor stands at a tall tower, the next zone begins at once.
-            if trail.gate != node {
-                trail.lines = lines;
-                return;
+        if trail.steps == trail.due {
+            // SAFETY: a trail's rungs were found in this list, on their levels.
+            unsafe { self.look_at_rungs(trail, lines) };
+        }
+        if trail.gate == node {
+            // SAFETY: passed on from the caller.
+            unsafe { self.pass_gate(trail, node, lines) };
+        }
+    }
+
+    /// Asks for the first rungs, and when they came, for what they lead to.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
+    unsafe fn look_at_rungs(&self, trail: &mut Trail, lines: usize) {
+        let view = self.view();
+        let came = trail.due == RUNGS_CAME;
+        trail.due = if came { 0 } else { RUNGS_CAME };
+        let ahead = trail.rungs[self.zones.near].abs_diff(trail.rungs[0]) > IN_ORDER;
+        for level in (1..=self.zones.near).filter(|_| ahead) {
+            let rung = trail.rungs[level];
+            if rung == 0 || rung == trail.rungs[level - 1] {
+                continue;
+            }
+            if !came {
+                // SAFETY: the rung was found in this list.
+                unsafe { ask_for(view, rung, lines) };
+                continue;
+            }
+            // SAFETY: as above.
+            let node = unsafe { Self::node(view, rung) };
+            for below in 0..=level {
+                // SAFETY: the rung was found on `level`.
+                let next = unsafe { Self::link(node, below) }.offset();
+                // SAFETY: a link led to `next`, or it is 0, which is not read.
+                unsafe { ask_for(view, next, lines) };
             }
         }
-        trail.lines = 0;
+    }
+
+    /// Enters the zone that begins at the gate at `node`, or passes it by while
+    /// few steps have been made.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
+    unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset, lines: usize) {
+        let view = self.view();
+        let top = self.zones.top;
         let mut level = trail.level;
         while level < top && trail.rungs[level + 1] == node {
             level += 1;
@@ -245,7 +287,7 @@ impl<C: Comparator> SkipList<C> {
         };
         trail.level = (level + 1).min(top);
         trail.gate = until;
-        if until.abs_diff(node) > IN_ORDER {
+        if trail.steps >= ZONES_PAY && until.abs_diff(node) > IN_ORDER {
             let mut queue = Queue::new(lines);
             queue.push(view, node, level, until);
             // SAFETY: the gate was found on this level.
@@ -299,7 +341,6 @@ impl<C: Comparator> SkipList<C> {
     /// As for [`next`](Self::next).
     pub(crate) unsafe fn prev(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
         trail.gate = 0;
-        trail.lines = 0;
         if let Some(last) = trail.behind_len.checked_sub(1) {
             trail.behind_len = last;
             let candidate = trail.behind[last];

@@ -23,6 +23,8 @@ use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, tag_sequence};
 use crate::prefetch::{LINE, prefetch};
+use crate::sync::fault;
+use crate::sync::ledger::FAULT_SKIPLIST_BELIEVE_REMEMBERED;
 
 /// Levels that a trail remembers.
 const RUNGS: usize = 6;
@@ -317,7 +319,9 @@ impl<C: Comparator> SkipList<C> {
             trail.behind_len = last;
             let candidate = trail.behind[last];
             // SAFETY: remembered nodes were found on level 0 of this list.
-            if unsafe { self.successor(candidate) } == Some(node) {
+            if unsafe { self.successor(candidate) } == Some(node)
+                || fault(&FAULT_SKIPLIST_BELIEVE_REMEMBERED)
+            {
                 return Some(candidate);
             }
         }

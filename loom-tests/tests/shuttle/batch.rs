@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use shuttle::thread;
-use verimem::checker::set_shard_index;
+use verimem::checker::{Context, insert_batch, set_shard_index};
 use verimem::rep::Cursor;
-use verimem::skiplist::{HeightSource, SkipList};
+use verimem::skiplist::HeightSource;
 use verimem::{BatchError, EntryRef, Error, Kind, MAX_SEQUENCE_NUMBER};
 use verimem_loom_tests::shuttle_model::{Model, check};
 
@@ -15,6 +15,20 @@ use crate::skiplist::{List, join, list, list_of, scan};
 fn batch(list: &List, keys: &[[u8; 2]]) -> Result<(), BatchError> {
     let entries: Vec<_> = keys.iter().map(entry).collect();
     list.insert_batch(&entries)
+}
+
+/// More bytes than entries may lie apart and still count as added in order.
+const FAR_BYTES: usize = 136 << 10;
+
+/// As [`batch`], far in memory from what was added before and what comes next.
+fn batch_far_away(list: &List, keys: &[[u8; 2]]) {
+    let entries: Vec<_> = keys.iter().map(entry).collect();
+    let mut ticket = list
+        .arena()
+        .reserve(FAR_BYTES + (16 << 10))
+        .expect("there is room");
+    ticket.allocate(FAR_BYTES).expect("it was reserved");
+    insert_batch(list, &mut ticket, &mut Context::new(), &entries).expect("no duplicate");
 }
 
 fn entry(key: &[u8; 2]) -> EntryRef<'_> {
@@ -39,7 +53,7 @@ fn shuffled(thread: u8, count: u8) -> Vec<[u8; 2]> {
 fn batches_and_lookups() {
     let model = Model {
         name: "batch::batches_and_lookups",
-        iterations: 1_500,
+        iterations: 5_000,
         exhaust: false,
     };
     check(model, || {
@@ -49,14 +63,14 @@ fn batches_and_lookups() {
                 let list = Arc::clone(&list);
                 thread::spawn(move || {
                     set_shard_index(usize::from(writer));
-                    batch(&list, &shuffled(writer, 9)).expect("no duplicate");
+                    batch(&list, &shuffled(writer, 14)).expect("no duplicate");
                 })
             })
             .collect();
         let reader = {
             let list = Arc::clone(&list);
             thread::spawn(move || {
-                let keys: Vec<_> = (0..2).flat_map(|writer| shuffled(writer, 9)).collect();
+                let keys: Vec<_> = (0..2).flat_map(|writer| shuffled(writer, 14)).collect();
                 let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
                 let mut before = vec![false; keys.len()];
                 for _ in 0..2 {
@@ -80,7 +94,7 @@ fn batches_and_lookups() {
         };
         join(writers);
         join(vec![reader]);
-        assert_eq!(scan(&list).len(), 18);
+        assert_eq!(scan(&list).len(), 28);
     });
 }
 
@@ -90,20 +104,17 @@ fn batches_and_lookups() {
 fn batches_of_the_same_entries() {
     let model = Model {
         name: "batch::batches_of_the_same_entries",
-        iterations: 2_000,
+        iterations: 5_000,
         exhaust: false,
     };
     check(model, || {
         let list = list(HeightSource::Random);
-        let orders = [
-            [b"c0", b"a0", b"d0", b"b0"],
-            [b"d0", b"b0", b"c0", b"a0"],
-            [b"a0", b"d0", b"b0", b"c0"],
-        ];
         let writers = (0..3)
             .map(|writer| {
                 let list = Arc::clone(&list);
-                let keys = orders[writer].map(|key| *key);
+                let factor = [3, 4, 7][writer];
+                let keys = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+                    .map(|index| [b'a' + index * factor % 11, b'0']);
                 thread::spawn(move || {
                     set_shard_index(writer);
                     // What is refused is left out, and the rest tried again.
@@ -118,7 +129,7 @@ fn batches_of_the_same_entries() {
             })
             .collect();
         let inserted: usize = join(writers).into_iter().sum();
-        assert_eq!((inserted, scan(&list).len()), (4, 4));
+        assert_eq!((inserted, scan(&list).len()), (11, 11));
     });
 }
 
@@ -128,7 +139,7 @@ fn batches_of_the_same_entries() {
 fn walks_beside_batches() {
     let model = Model {
         name: "batch::walks_beside_batches",
-        iterations: 1_000,
+        iterations: 5_000,
         exhaust: false,
     };
     check(model, || {
@@ -138,7 +149,9 @@ fn walks_beside_batches() {
             HeightSource::Scripted(|entry| 1 + usize::from(entry.user_key[0] % 3 == 0)),
         );
         let old: Vec<_> = (0..8).map(|index| [b'b' + 2 * index, b'0']).collect();
-        batch(&list, &old).expect("no duplicate");
+        let (near, far) = old.split_at(3);
+        batch(&list, near).expect("no duplicate");
+        batch_far_away(&list, far);
         let writers = (0..2u8)
             .map(|writer| {
                 let list = Arc::clone(&list);

@@ -49,7 +49,7 @@ pub use sync::{ledger, seed_thread_rng};
 pub mod checker {
     use crate::arena::Ticket;
     use crate::skiplist::{InsertContext, Sharing, SkipList};
-    use crate::{Comparator, EntryRef, Hint, Result};
+    use crate::{BatchError, Comparator, EntryRef, Hint, Result};
 
     pub use crate::sync::set_shard_index;
 
@@ -63,6 +63,38 @@ pub mod checker {
         // SAFETY: concurrent inserts need no exclusivity; the models take their
         // tickets from the list's own arena.
         unsafe { list.insert_near(Sharing::Concurrent, ticket, &mut context, entry, || ()) }
+    }
+
+    /// What a writer keeps from one insert to the next.
+    pub struct Context(InsertContext);
+
+    impl Context {
+        /// That of a writer that has inserted nothing yet.
+        pub fn new() -> Self {
+            Self(InsertContext::new())
+        }
+    }
+
+    /// As [`insert`], near the context's last insert.
+    pub fn insert_near<C: Comparator>(
+        list: &SkipList<C>,
+        ticket: &mut Ticket<'_>,
+        context: &mut Context,
+        entry: &EntryRef<'_>,
+    ) -> Result<()> {
+        // SAFETY: as for `insert`; the models use a context with one list only.
+        unsafe { list.insert_near(Sharing::Concurrent, ticket, &mut context.0, entry, || ()) }
+    }
+
+    /// As [`insert_near`] for each of the entries.
+    pub fn insert_batch<C: Comparator>(
+        list: &SkipList<C>,
+        ticket: &mut Ticket<'_>,
+        context: &mut Context,
+        entries: &[EntryRef<'_>],
+    ) -> core::result::Result<(), BatchError> {
+        // SAFETY: as for `insert_near`.
+        unsafe { list.insert_all(Sharing::Concurrent, ticket, &mut context.0, entries, |_| ()) }
     }
 
     /// As [`insert`], near a hint.
@@ -89,5 +121,19 @@ pub mod checker {
     ) -> Result<()> {
         // SAFETY: exclusivity is passed on from the caller; the ticket as for `insert`.
         unsafe { list.insert_alone(ticket, entry, || ()) }
+    }
+
+    /// As [`insert_exclusive`] for each of the entries.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_exclusive`].
+    pub unsafe fn insert_batch_exclusive<C: Comparator>(
+        list: &SkipList<C>,
+        ticket: &mut Ticket<'_>,
+        entries: &[EntryRef<'_>],
+    ) -> core::result::Result<(), BatchError> {
+        // SAFETY: as for `insert_exclusive`.
+        unsafe { list.insert_all_alone(ticket, entries, |_| ()) }
     }
 }

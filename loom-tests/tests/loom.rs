@@ -3,6 +3,8 @@
 
 #[path = "loom/arena.rs"]
 mod arena;
+#[path = "loom/batch.rs"]
+mod batch;
 #[path = "loom/checker.rs"]
 mod checker;
 #[path = "loom/memtable.rs"]
@@ -11,3 +13,5 @@ mod memtable;
 mod skiplist;
 #[path = "loom/support.rs"]
 mod support;
+#[path = "loom/trail.rs"]
+mod trail;

@@ -4,6 +4,8 @@
 
 #[path = "shuttle/arena.rs"]
 mod arena;
+#[path = "shuttle/batch.rs"]
+mod batch;
 #[path = "shuttle/memtable.rs"]
 mod memtable;
 #[path = "shuttle/skiplist.rs"]

@@ -14,6 +14,7 @@ mod answer;
 mod cursor;
 mod histogram;
 mod key;
+mod many;
 mod op;
 mod order;
 mod table;
@@ -22,6 +23,7 @@ pub use answer::{Answer, Base, Counters, Entry, Escaped, Refusal, kind};
 pub use cursor::{InternalCursor, VisibleCursor};
 pub use histogram::Histogram;
 pub use key::{Key, Value};
+pub use many::{Beside, Bulk, Keys, Leg};
 pub use op::{
     Add, Aside, Batch, Cursor, KeyChoice, Motion, Op, Reserve, SequenceChoice, SnapshotChoice,
 };

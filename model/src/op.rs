@@ -6,6 +6,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::answer::kind;
 use crate::key::{Key, Value};
+use crate::many::{Bulk, Keys, Leg};
 use crate::table::MAX_SEQUENCE;
 
 /// One operation. Choices are resolved against the state of the run, so that
@@ -65,6 +66,17 @@ pub enum Op {
     },
     /// Reads the counters.
     Stats,
+    /// Several keys looked up at once.
+    MultiGet(Keys),
+    /// Many adds by one writer.
+    Bulk(Bulk),
+    /// Moves the cursor in a slot to and fro, and adds entries beside it.
+    Wander {
+        /// Which slot.
+        slot: u8,
+        /// The parts of the way.
+        legs: Vec<Leg>,
+    },
     /// Seals the table.
     Seal,
 }
@@ -75,7 +87,11 @@ impl Op {
     pub fn reads(&self) -> bool {
         matches!(
             self,
-            Self::Get(..) | Self::GetEntry(..) | Self::Contains(..) | Self::Stats
+            Self::Get(..)
+                | Self::MultiGet(..)
+                | Self::GetEntry(..)
+                | Self::Contains(..)
+                | Self::Stats
         )
     }
 }
@@ -86,7 +102,8 @@ impl<'a> Arbitrary<'a> for Op {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match u.arbitrary::<u8>()? {
             0..=59 => Self::Add(u.arbitrary()?),
-            60..=79 => Self::Batch(u.arbitrary()?),
+            60..=75 => Self::Batch(u.arbitrary()?),
+            76..=79 => Self::Bulk(u.arbitrary()?),
             80..=109 => Self::AddWithHint {
                 hint: slot(u)?,
                 add: u.arbitrary()?,
@@ -97,7 +114,8 @@ impl<'a> Arbitrary<'a> for Op {
                 value: u.arbitrary()?,
             },
             118..=119 => Self::AddWithForeignHint(u.arbitrary()?),
-            120..=154 => Self::Get(u.arbitrary()?, u.arbitrary()?),
+            120..=144 => Self::Get(u.arbitrary()?, u.arbitrary()?),
+            145..=154 => Self::MultiGet(u.arbitrary()?),
             155..=169 => Self::GetEntry(u.arbitrary()?, u.arbitrary()?),
             170..=179 => Self::Contains(u.arbitrary()?, u.arbitrary()?),
             180..=189 => Self::Open {
@@ -108,10 +126,14 @@ impl<'a> Arbitrary<'a> for Op {
                 slot: slot(u)?,
                 motion: u.arbitrary()?,
             },
-            230..=251 => Self::Walk {
+            230..=241 => Self::Walk {
                 slot: slot(u)?,
                 forward: u.arbitrary()?,
                 steps: u.int_in_range(1..=12)?,
+            },
+            242..=251 => Self::Wander {
+                slot: slot(u)?,
+                legs: few_legs(u)?,
             },
             252..=254 => Self::Stats,
             255 => Self::Seal,
@@ -124,6 +146,8 @@ impl<'a> Arbitrary<'a> for Op {
 pub struct Batch {
     /// Asks for the exclusive writer.
     pub exclusive: bool,
+    /// Adds all of them by one call, without a hint.
+    pub at_once: bool,
     /// Adds all of them with this hint.
     #[arbitrary(with = few_hints)]
     pub hint: Option<u8>,
@@ -337,6 +361,11 @@ impl<'a> Arbitrary<'a> for Reserve {
 
 fn up_to_sixteen(u: &mut Unstructured<'_>) -> Result<Vec<Add>> {
     let count = u.int_in_range(0..=16)?;
+    (0..count).map(|_| u.arbitrary()).collect()
+}
+
+fn few_legs(u: &mut Unstructured<'_>) -> Result<Vec<Leg>> {
+    let count = u.int_in_range(1..=6)?;
     (0..count).map(|_| u.arbitrary()).collect()
 }
 

@@ -175,6 +175,12 @@ impl ModelMemTable {
         }
     }
 
+    /// What a snapshot sees of each of the keys.
+    #[must_use]
+    pub fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Vec<Answer<'_>> {
+        keys.iter().map(|key| self.get(key, snapshot)).collect()
+    }
+
     /// All entries in order.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
         self.entries

@@ -13,6 +13,8 @@ use crate::arena::Allocate;
 use crate::entry::{EntryRef, Layout};
 use crate::error::Error;
 use crate::key::Comparator;
+use crate::sync::fault;
+use crate::sync::ledger::FAULT_SKIPLIST_BATCH_FORGETS_EQUAL;
 
 /// Why a batch ended before its end, and how far it came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +116,7 @@ impl<C: Comparator> SkipList<C> {
             group.iter().zip(&targets).zip(layouts).zip(splices)
         {
             let layout = layout?;
+            splice.equal &= !fault(&FAULT_SKIPLIST_BATCH_FORGETS_EQUAL);
             splice.height = levels;
             let gap = (splice.prev[0], splice.next[0]);
             context.run = last_gap.replace(gap) == Some(gap);

@@ -11,6 +11,7 @@ use crate::key::Comparator;
 use crate::sync::ledger::{
     FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR, FAULT_SKIPLIST_LINK_TOP_DOWN,
     FAULT_SKIPLIST_NO_DUPLICATE_RETRY, FAULT_SKIPLIST_STORE_LINK,
+    FAULT_SKIPLIST_STORE_STALE_SPLICE,
 };
 use crate::sync::{fault, ord};
 
@@ -195,9 +196,10 @@ impl<C: Comparator> SkipList<C> {
         node: NewNode,
     ) -> bool {
         let word = Word::new(node.prefix, node.offset);
-        let exclusive = sharing == Sharing::Exclusive || fault(&FAULT_SKIPLIST_STORE_LINK);
+        let blind = fault(&FAULT_SKIPLIST_STORE_STALE_SPLICE);
+        let exclusive = sharing == Sharing::Exclusive || fault(&FAULT_SKIPLIST_STORE_LINK) || blind;
         // SAFETY: passed on from the caller.
-        if exclusive && unsafe { Self::link(prev, level) } != expected {
+        if exclusive && !blind && unsafe { Self::link(prev, level) } != expected {
             return false;
         }
         // SAFETY: passed on from the caller.

@@ -21,7 +21,8 @@ use super::search::{Pass, Target};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, tag_sequence};
-use crate::sync::{LINE, prefetch};
+use crate::sync::ledger::FAULT_SKIPLIST_BELIEVE_REMEMBERED;
+use crate::sync::{LINE, fault, prefetch};
 
 /// Levels that a trail remembers.
 const RUNGS: usize = 6;
@@ -32,9 +33,11 @@ const QUEUE: usize = 32;
 /// Most lines of a node that are asked for.
 const MOST_LINES: usize = 8;
 /// With which step the rungs, asked for with the first one, have likely come.
-const RUNGS_CAME: u32 = 3;
+const RUNGS_CAME: u32 = if CHECKED { 2 } else { 3 };
 /// From which step on it pays to wait for a whole zone at once.
-const ZONES_PAY: u32 = 12;
+const ZONES_PAY: u32 = if CHECKED { 1 } else { 12 };
+/// Models take few steps, and must see it all.
+const CHECKED: bool = cfg!(any(loom, shuttle));
 /// When the ends of a zone lie this close in memory, in units, then entries were
 /// added in order, and the processor brings what comes next by itself.
 const IN_ORDER: Offset = 1 << 14;
@@ -345,7 +348,9 @@ impl<C: Comparator> SkipList<C> {
             trail.behind_len = last;
             let candidate = trail.behind[last];
             // SAFETY: remembered nodes were found on level 0 of this list.
-            if unsafe { self.successor(candidate) } == Some(node) {
+            if unsafe { self.successor(candidate) } == Some(node)
+                || fault(&FAULT_SKIPLIST_BELIEVE_REMEMBERED)
+            {
                 return Some(candidate);
             }
         }

@@ -194,15 +194,24 @@ faults! {
     FAULT_SKIPLIST_STORE_LINK: "loom",
         "concurrent inserts link by store instead of compare-exchange",
         killed by ["skiplist::two_writers_one_gap"];
+    FAULT_SKIPLIST_STORE_STALE_SPLICE: "loom",
+        "linking stores where the splice says, without a look at whether the link still is what it was",
+        killed by ["batch::batch_and_writer_in_one_gap", "batch::exclusive_batch_and_reader"];
+    FAULT_SKIPLIST_BATCH_FORGETS_EQUAL: "loom",
+        "a batch does not notice that an entry is in the list already",
+        killed by ["batch::batches_that_share_an_entry"];
     FAULT_SKIPLIST_NO_DUPLICATE_RETRY: "loom",
         "duplicates are decided before the first attempt only",
-        killed by ["skiplist::duplicate_race"];
+        killed by ["skiplist::duplicate_race", "batch::batches_that_share_an_entry"];
     FAULT_SKIPLIST_KEEP_STALE_SUCCESSOR: "loom",
         "after a failed compare-exchange the node keeps its old successor",
         killed by ["skiplist::two_writers_one_gap"];
     FAULT_SKIPLIST_SKIP_LEVEL0_COMPARE: "loom",
         "a search trusts an upper level instead of deciding on level 0",
         killed by ["skiplist::cursor_forward_and_back"];
+    FAULT_SKIPLIST_BELIEVE_REMEMBERED: "loom",
+        "a step backward believes a remembered node without a look at its link",
+        killed by ["trail::remembered_node_gets_a_successor"];
     FAULT_MEMTABLE_NO_DRAIN: "loom",
         "seal returns without waiting for the writers inside",
         killed by ["memtable::add_against_seal"];

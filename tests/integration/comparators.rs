@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
 
-use verimem::{Comparator, Error, Hint, Kind, MemTable};
+use verimem::{BatchError, Comparator, EntryRef, Error, Hint, Kind, MemTable};
 use verimem_driver::seeds::Random;
 
 /// Bytewise, until its fuse burns down.
@@ -39,6 +39,34 @@ enum How {
     Concurrent,
     Exclusive,
     Hinted,
+    Batch,
+    ExclusiveBatch,
+}
+
+impl How {
+    /// Entries of one call; more than are searched for together.
+    fn at_once(self) -> usize {
+        match self {
+            Self::Batch | Self::ExclusiveBatch => BATCH,
+            _ => 1,
+        }
+    }
+}
+
+const BATCH: usize = 30;
+
+/// Entries for a batch, with keys that lie anywhere.
+fn entries_of(keys: &[[u8; 8]], first: u64) -> Vec<EntryRef<'_>> {
+    let mut entries = Vec::new();
+    for (user_key, sequence) in keys.iter().zip(first..) {
+        entries.push(EntryRef {
+            user_key,
+            sequence,
+            kind: Kind::VALUE,
+            value: b"value",
+        });
+    }
+    entries
 }
 
 /// Adds entries while the comparator panics now and then; returns those that
@@ -50,24 +78,34 @@ fn add_under_panics<C: Comparator>(
 ) -> (Vec<(Vec<u8>, u64)>, u64) {
     let (mut random, mut added, mut panics) = (Random(5), Vec::new(), 0);
     let mut hint = Hint::new();
-    for sequence in 0..3000 {
-        let key = random.below(500).to_be_bytes()[6..].to_vec();
-        fuse.store(random.below(40) as u64, Relaxed);
+    let at_once = how.at_once();
+    for sequence in (0..3000 * at_once as u64).step_by(at_once) {
+        let mut key = || (random.below(500) as u64).to_be_bytes();
+        let keys: Vec<_> = (0..at_once).map(|_| key()).collect();
+        let entries = entries_of(&keys, sequence);
+        fuse.store(random.below(40 * at_once) as u64, Relaxed);
+        let EntryRef {
+            user_key,
+            kind,
+            value,
+            ..
+        } = entries[0];
+        let batch = |refused: BatchError| refused.error;
         let add = || match how {
-            How::Concurrent => table.add(sequence, Kind::VALUE, &key, b"value"),
+            How::Concurrent => table.add(sequence, kind, user_key, value),
             How::Exclusive => table
                 .exclusive_writer()?
-                .add(sequence, Kind::VALUE, &key, b"value"),
-            How::Hinted => {
-                table
-                    .writer()?
-                    .add_with_hint(&mut hint, sequence, Kind::VALUE, &key, b"value")
-            }
+                .add(sequence, kind, user_key, value),
+            How::Hinted => table
+                .writer()?
+                .add_with_hint(&mut hint, sequence, kind, user_key, value),
+            How::Batch => table.writer()?.add_batch(&entries).map_err(batch),
+            How::ExclusiveBatch => table.exclusive_writer()?.add_batch(&entries).map_err(batch),
         };
         match catch_unwind(AssertUnwindSafe(add)) {
             Ok(result) => {
                 assert_eq!(result, Ok(()));
-                added.push((key, sequence));
+                added.extend(keys.iter().map(|key| key.to_vec()).zip(sequence..));
             }
             Err(_) => panics += 1,
         }
@@ -98,7 +136,14 @@ fn x1_a_panic_inside_of_add_leaves_a_sound_table() -> Result<(), Error> {
             hook(info);
         }
     }));
-    for how in [How::Concurrent, How::Exclusive, How::Hinted] {
+    let ways = [
+        How::Concurrent,
+        How::Exclusive,
+        How::Hinted,
+        How::Batch,
+        How::ExclusiveBatch,
+    ];
+    for how in ways {
         let fuse = Arc::new(AtomicU64::new(u64::MAX));
         let table = MemTable::with_comparator(Panicking(Arc::clone(&fuse))).build()?;
         let (added, panics) = add_under_panics(&table, &fuse, how);
@@ -119,7 +164,7 @@ fn x1_a_panic_inside_of_add_leaves_a_sound_table() -> Result<(), Error> {
         }
         // An add that panicked may have linked its entry; then it is counted.
         assert_eq!(table.stats().entries, found.len() as u64, "{how:?}");
-        assert!(found.len() as u64 <= added.len() as u64 + panics);
+        assert!(found.len() as u64 <= added.len() as u64 + panics * how.at_once() as u64);
         // Nobody is left inside.
         drop(table.exclusive_writer()?);
         table.seal()?;
@@ -167,13 +212,16 @@ fn use_everything<C: Comparator>(table: &MemTable<C>, random: &mut Random) -> Re
     let _ = table.get(&key, snapshot)?;
     let _ = table.get_entry(&key, snapshot)?;
     let _ = table.contains(&key, snapshot);
+    let keys: [_; 70] = std::array::from_fn(|_| random.below(300).to_be_bytes());
+    let keys = keys.each_ref().map(|key| &key[..]);
+    assert_eq!(table.multi_get(&keys, snapshot)?.len(), keys.len());
     let mut cursor = table.iter();
     cursor.seek(&key, snapshot);
-    for _ in 0..4 {
+    for _ in 0..100 {
         cursor.next();
     }
     cursor.seek_for_prev(&key, snapshot);
-    for _ in 0..4 {
+    for _ in 0..100 {
         cursor.prev();
     }
     cursor.seek_random();
@@ -204,6 +252,22 @@ fn x1_a_comparator_that_lies_breaks_no_list() -> Result<(), Error> {
             match result {
                 Ok(()) => added += 1,
                 Err(error) => assert_eq!(error, Error::Duplicate),
+            }
+            if sequence % 5 == 0 {
+                let keys: [_; BATCH] = std::array::from_fn(|_| random.below(300).to_be_bytes());
+                let entries = entries_of(&keys, 5000 + sequence * BATCH as u64);
+                let refused = if sequence % 2 == 0 {
+                    table.writer()?.add_batch(&entries)
+                } else {
+                    table.exclusive_writer()?.add_batch(&entries)
+                };
+                added += match refused {
+                    Ok(()) => BATCH as u64,
+                    Err(refused) => {
+                        assert_eq!(refused.error, Error::Duplicate);
+                        refused.added as u64
+                    }
+                };
             }
             if sequence % 8 == 0 {
                 use_everything(&table, &mut random)?;
@@ -287,12 +351,19 @@ fn x1_a_comparator_may_call_back() -> Result<(), Error> {
                 .add(sequence, Kind::VALUE, &key, b"")?;
         }
     }
+    let keys: [_; 90] = std::array::from_fn(|_| random.below(100).to_be_bytes());
+    let entries = entries_of(&keys, 600);
+    let (shared, alone) = entries.split_at(45);
+    assert_eq!(table.writer()?.add_batch(shared), Ok(()));
+    assert_eq!(table.exclusive_writer()?.add_batch(alone), Ok(()));
+    let keys = keys.each_ref().map(|key| &key[..]);
+    assert_eq!(table.multi_get(&keys, 1 << 41)?.len(), keys.len());
     INSIDE.set(true);
     let inner = table.comparator().added.load(Relaxed);
     assert!(inner > 0, "it never got in");
-    assert_eq!(table.stats().entries, 600 + inner);
+    assert_eq!(table.stats().entries, 690 + inner);
     let found = scan(&table)?;
-    assert_eq!(found.len() as u64, 600 + inner);
+    assert_eq!(found.len() as u64, 690 + inner);
     assert!(found.is_sorted_by(|a, b| (&a.0, !a.1) < (&b.0, !b.1)));
     table.seal()
 }

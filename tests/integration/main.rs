@@ -14,6 +14,7 @@ mod comparators;
 mod corpus;
 mod laws;
 mod limits;
+mod many;
 mod planted;
 mod pool;
 mod sequences;

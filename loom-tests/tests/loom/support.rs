@@ -35,6 +35,17 @@ pub fn list() -> Arc<List> {
     Arc::new(SkipList::new(arena(), BytewiseComparator, options).expect("a list"))
 }
 
+/// As [`list`], at a branching so large that trails work from level 1 on.
+pub fn wide_list() -> Arc<List> {
+    let options = SkipListOptions {
+        max_height: 2,
+        branching: 64,
+        heights: HeightSource::Scripted(height),
+        ..SkipListOptions::default()
+    };
+    Arc::new(SkipList::new(arena(), BytewiseComparator, options).expect("a list"))
+}
+
 /// An empty table whose list has at most two levels.
 pub fn table() -> Arc<MemTable> {
     let table = MemTable::builder()

@@ -10,9 +10,14 @@ use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
 use verimem::{BytewiseComparator, EntryRef, Error, Hint, Kind, MAX_SEQUENCE_NUMBER};
 use verimem_loom_tests::shuttle_model::{Model, check};
 
-type List = SkipList<BytewiseComparator>;
+pub type List = SkipList<BytewiseComparator>;
 
-fn list(heights: HeightSource) -> Arc<List> {
+pub fn list(heights: HeightSource) -> Arc<List> {
+    list_of(SkipListOptions::default().branching, heights)
+}
+
+/// As [`list`], at a branching.
+pub fn list_of(branching: u32, heights: HeightSource) -> Arc<List> {
     let arena = ArenaOptions {
         block_size: 4096,
         ..ArenaOptions::default()
@@ -20,6 +25,7 @@ fn list(heights: HeightSource) -> Arc<List> {
     let arena = Arc::new(ConcurrentArena::new(arena).expect("an arena"));
     let options = SkipListOptions {
         max_height: 4,
+        branching,
         heights,
         ..SkipListOptions::default()
     };
@@ -41,7 +47,7 @@ fn insert(list: &List, key: &[u8], sequence: u64) -> Result<(), Error> {
 }
 
 /// Checks S1 and S2 in both directions and returns the keys with their versions.
-fn scan(list: &List) -> Vec<(Vec<u8>, u64)> {
+pub fn scan(list: &List) -> Vec<(Vec<u8>, u64)> {
     let mut cursor = Cursor::new(list);
     let mut entries: Vec<(Vec<u8>, u64)> = Vec::new();
     cursor.seek_to_first();
@@ -58,7 +64,7 @@ fn scan(list: &List) -> Vec<(Vec<u8>, u64)> {
     entries
 }
 
-fn join<T>(handles: Vec<thread::JoinHandle<T>>) -> Vec<T> {
+pub fn join<T>(handles: Vec<thread::JoinHandle<T>>) -> Vec<T> {
     handles
         .into_iter()
         .map(|handle| handle.join().expect("no panic"))

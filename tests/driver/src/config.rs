@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
+use verimem::skiplist::HeightSource;
 use verimem::{Comparator, Protection};
 use verimem_model::Order;
 
@@ -64,6 +65,33 @@ impl Comparator for Coarse {
     }
 }
 
+/// How tall nodes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Arbitrary)]
+pub enum Towers {
+    /// As chance has it.
+    Random,
+    /// One level, all of them.
+    Low,
+    /// As tall as can be, all of them.
+    Tall,
+    /// By the last byte of the key: often one level, now and then many.
+    ByKey,
+}
+
+impl Towers {
+    pub(crate) fn source(self) -> HeightSource {
+        match self {
+            Self::Random => HeightSource::Random,
+            Self::Low => HeightSource::Scripted(|_| 1),
+            Self::Tall => HeightSource::Scripted(|_| usize::MAX),
+            Self::ByKey => HeightSource::Scripted(|entry| {
+                let last = entry.user_key.last().copied().unwrap_or_default();
+                1 + last.trailing_zeros() as usize
+            }),
+        }
+    }
+}
+
 /// What table a run is on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
@@ -73,6 +101,8 @@ pub struct Config {
     pub max_height: usize,
     /// One in so many nodes of a level reaches the next.
     pub branching: u32,
+    /// How tall nodes are.
+    pub towers: Towers,
     /// Checksum bytes per entry.
     pub protection_bytes: usize,
     /// Size that the table is expected to grow to, in bytes.
@@ -99,6 +129,7 @@ impl Default for Config {
             compare: Compare::Bytewise,
             max_height: 12,
             branching: 4,
+            towers: Towers::Random,
             protection_bytes: 0,
             write_buffer_size: 64 << 10,
             arena_block_size: 0,
@@ -124,8 +155,13 @@ impl<'a> Arbitrary<'a> for Config {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(Self {
             compare: u.arbitrary()?,
-            max_height: *u.choose(&[12, 1, 2, 3, 5])?,
-            branching: *u.choose(&[4, 2, 3, 16])?,
+            max_height: *u.choose(&[12, 1, 2, 3, 5, 20, 32])?,
+            branching: *u.choose(&[4, 2, 3, 16, 64, 1024])?,
+            towers: if u.ratio(1, 2)? {
+                Towers::Random
+            } else {
+                u.arbitrary()?
+            },
             protection_bytes: *u.choose(&[0, 1, 2, 4, 8])?,
             write_buffer_size: *u.choose(&[64 << 10, 4 << 10, 1, 1 << 20])?,
             arena_block_size: *u.choose(&[0, 1, 4 << 10, 8 << 10])?,

@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use verimem::Error;
+use verimem::{BatchError, Error};
 use verimem_model::{Answer, Counters, Entry, View, kind};
 
-use crate::subject::{BatchWriter, Subject, TableCursor};
+use crate::subject::{Answers, BatchWriter, Subject, TableCursor};
 
 /// What is wrong with a [`Faulty`] table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub enum Fault {
     CursorStartsOver,
     /// A bound that excludes its key is taken to include it.
     InclusiveBound,
+    /// A batch says that it came one entry less far than it did.
+    BatchAddedTooFew,
+    /// Of several answers the last two come in the wrong order.
+    AnswersMixedUp,
     /// A deletion is counted as an entry only.
     LostCount,
     /// Seal says so and does nothing.
@@ -32,7 +36,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::OffByOneVisibility,
         Self::MissedDuplicate,
         Self::DroppedEntry,
@@ -40,6 +44,8 @@ impl Fault {
         Self::ReversedOperands,
         Self::CursorStartsOver,
         Self::InclusiveBound,
+        Self::BatchAddedTooFew,
+        Self::AnswersMixedUp,
         Self::LostCount,
         Self::SealLeaks,
     ];
@@ -110,6 +116,14 @@ impl Subject for Faulty {
         Ok(answer)
     }
 
+    fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Answers<'_>, Error> {
+        let mut answers = self.inner.multi_get(keys, snapshot)?;
+        if let (2.., Fault::AnswersMixedUp) = (keys.len(), self.fault) {
+            answers.swap(keys.len() - 2, keys.len() - 1);
+        }
+        Ok(answers)
+    }
+
     fn get_entry(&self, user_key: &[u8], snapshot: u64) -> Result<Option<Entry<'_>>, Error> {
         self.inner.get_entry(user_key, snapshot)
     }
@@ -177,6 +191,16 @@ struct FaultyWriter<'t> {
 impl BatchWriter for FaultyWriter<'_> {
     fn add(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
         self.table.perturbed(entry, |entry| self.inner.add(entry))
+    }
+
+    fn add_batch(&mut self, entries: &[Entry<'_>]) -> Result<(), BatchError> {
+        let fault = self.table.fault;
+        self.inner.add_batch(entries).map_err(|refused| BatchError {
+            added: refused
+                .added
+                .saturating_sub(usize::from(fault == Fault::BatchAddedTooFew)),
+            ..refused
+        })
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {

@@ -22,7 +22,7 @@ mod slots;
 mod subject;
 mod writes;
 
-pub use config::{Coarse, Compare, Config, Plain};
+pub use config::{Coarse, Compare, Config, Plain, Towers};
 pub use decode::{decode, ops_from_bytes};
 pub use divergence::Divergence;
 pub(crate) use divergence::same;
@@ -30,4 +30,4 @@ pub use faulty::{Fault, Faulty};
 pub use real::Real;
 pub use reduce::reduce;
 pub use run::{run, run_on, run_with_fault};
-pub use subject::{BatchWriter, Subject, TableCursor};
+pub use subject::{Answers, BatchWriter, Subject, TableCursor};

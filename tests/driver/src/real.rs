@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use verimem::rep::{Cursor, Handle};
 use verimem::{
-    Comparator, EntryRef, Error, Hint, Kind, Lookup, MemTable, MergeBase, VisibleIter, Writer,
+    BatchError, Comparator, EntryRef, Error, Hint, Kind, Lookup, MemTable, MergeBase, VisibleIter,
+    Writer,
 };
 use verimem_model::{Answer, Base, Counters, Entry, View};
 
 use crate::Config;
-use crate::subject::{BatchWriter, Subject, TableCursor, borrowed};
+use crate::subject::{Answers, BatchWriter, Subject, TableCursor, borrowed};
 
 /// A [`MemTable`], a few hints, and one hint that belongs to another table.
 pub struct Real<C: Comparator> {
@@ -33,6 +34,7 @@ impl<C: Comparator> Real<C> {
             .capacity(config.capacity)
             .max_height(config.max_height)
             .branching(config.branching)
+            .heights(config.towers.source())
             .protection(config.protection())
             .earliest_sequence(config.earliest_sequence)
             .track_reads(config.track_reads)
@@ -71,6 +73,11 @@ impl<C: Comparator> Subject for Real<C> {
 
     fn get(&self, user_key: &[u8], snapshot: u64) -> Result<Answer<'_>, Error> {
         self.table.get(user_key, snapshot).map(answer)
+    }
+
+    fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Answers<'_>, Error> {
+        let answers = self.table.multi_get(keys, snapshot)?;
+        Ok(answers.into_iter().map(|found| found.map(answer)).collect())
     }
 
     fn get_entry(&self, user_key: &[u8], snapshot: u64) -> Result<Option<Entry<'_>>, Error> {
@@ -174,6 +181,19 @@ impl<C: Comparator> BatchWriter for RealWriter<'_, C> {
             entry.user_key,
             entry.value,
         )
+    }
+
+    fn add_batch(&mut self, entries: &[Entry<'_>]) -> Result<(), BatchError> {
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|entry| EntryRef {
+                user_key: entry.user_key,
+                sequence: entry.sequence,
+                kind: Kind(entry.kind),
+                value: entry.value,
+            })
+            .collect();
+        self.writer.add_batch(&entries)
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {

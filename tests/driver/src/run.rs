@@ -1,7 +1,9 @@
 //! One run: operations on a table and on the model, compared.
 
 use verimem::{BytewiseComparator, Error, ReverseBytewiseComparator};
-use verimem_model::{Histogram, KeyChoice, MAX_SEQUENCE, ModelMemTable, Op, SnapshotChoice, View};
+use verimem_model::{
+    Escaped, Histogram, KeyChoice, Keys, MAX_SEQUENCE, ModelMemTable, Op, SnapshotChoice, View,
+};
 
 use crate::slots::Slot;
 use crate::subject::Subject;
@@ -100,6 +102,7 @@ impl<'s> Run<'s> {
             Op::AddAgain { which, kind, value } => self.add_again(*which, *kind, *value),
             Op::AddWithForeignHint(add) => self.add_with_foreign_hint(add),
             Op::Get(key, snapshot) => self.get(key, *snapshot),
+            Op::MultiGet(keys) => self.multi_get(keys),
             Op::GetEntry(key, snapshot) => self.get_entry(key, *snapshot),
             Op::Contains(key, snapshot) => self.contains(key, *snapshot),
             Op::Open { slot, cursor } => self.open_cursor(*slot, cursor),
@@ -109,6 +112,8 @@ impl<'s> Run<'s> {
                 forward,
                 steps,
             } => self.walk(*slot, *forward, *steps),
+            Op::Bulk(bulk) => self.bulk(bulk),
+            Op::Wander { slot, legs } => self.wander(*slot, legs),
             Op::Stats => {
                 self.histogram.count("stats", "same");
                 self.check_counters()
@@ -151,6 +156,33 @@ impl<'s> Run<'s> {
         same!(Ok(&expected), actual.as_ref(), "get at {snapshot}");
         self.histogram
             .count("get", crate::slots::outcome(&expected));
+        Ok(())
+    }
+
+    fn multi_get(&mut self, keys: &Keys) -> Result<(), Divergence> {
+        let snapshot = self.snapshot(keys.snapshot);
+        let mut sought: Vec<_> = keys.chosen.iter().map(|key| self.key(key)).collect();
+        for index in 0..u16::from(keys.more) {
+            let which = keys.from.wrapping_add(keys.stride.wrapping_mul(index));
+            sought.push(self.key(&KeyChoice::Added(which)));
+        }
+        let sought: Vec<&[u8]> = sought.iter().map(Vec::as_slice).collect();
+        let actual = self.subject.multi_get(&sought, snapshot);
+        if self.is_beyond("multi_get", snapshot, actual.as_ref().err())? {
+            return Ok(());
+        }
+        let expected = self.model.multi_get(&sought, snapshot);
+        for answer in &expected {
+            self.histogram
+                .count("multi_get", crate::slots::outcome(answer));
+        }
+        let expected: Vec<_> = expected.into_iter().map(Ok).collect();
+        same!(
+            Ok(expected),
+            actual,
+            "multi_get of {:?} at {snapshot}",
+            sought.iter().map(|key| Escaped(key)).collect::<Vec<_>>()
+        );
         Ok(())
     }
 

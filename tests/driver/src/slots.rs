@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use verimem::Error;
 use verimem_model::{
-    Answer, Cursor, Entry, InternalCursor, Key, MAX_SEQUENCE, ModelMemTable, Motion, View,
+    Answer, Cursor, Entry, InternalCursor, Key, Leg, MAX_SEQUENCE, ModelMemTable, Motion, View,
     VisibleCursor, kind,
 };
 
@@ -169,6 +169,26 @@ impl<'s> Run<'s> {
             let valid = slot.expected.entry(&self.model).is_some();
             self.histogram
                 .count(name, if valid { "valid" } else { "invalid" });
+        }
+        Ok(())
+    }
+
+    /// To and fro, while entries are added beside the cursor.
+    pub(crate) fn wander(&mut self, slot: u8, legs: &[Leg]) -> Result<(), Divergence> {
+        for leg in legs {
+            let mut left = leg.steps;
+            while left > 0 {
+                let steps = left.min(leg.every.max(1));
+                self.walk(slot, leg.forward, steps)?;
+                left -= steps;
+                let here = self.slots[usize::from(slot) % 4]
+                    .expected
+                    .entry(&self.model);
+                let here = here.map(|entry| (entry.user_key.to_vec(), entry.sequence));
+                if let Some(here) = here {
+                    self.add_beside(leg.beside, here)?;
+                }
+            }
         }
         Ok(())
     }

@@ -3,8 +3,11 @@
 
 use std::ops::Bound;
 
-use verimem::Error;
+use verimem::{BatchError, Error};
 use verimem_model::{Answer, Counters, Entry, View};
+
+/// The answers to several lookups, in the order of the keys.
+pub type Answers<'a> = Vec<Result<Answer<'a>, Error>>;
 
 /// Adds through one writer.
 pub trait BatchWriter {
@@ -14,6 +17,13 @@ pub trait BatchWriter {
     ///
     /// Whatever the table says.
     fn add(&mut self, entry: &Entry<'_>) -> Result<(), Error>;
+
+    /// Adds entries by one call.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn add_batch(&mut self, entries: &[Entry<'_>]) -> Result<(), BatchError>;
 
     /// Adds an entry with one of a few hints.
     ///
@@ -98,6 +108,13 @@ pub trait Subject {
     ///
     /// Whatever the table says.
     fn get(&self, user_key: &[u8], snapshot: u64) -> Result<Answer<'_>, Error>;
+
+    /// What a snapshot sees of each of the keys.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Answers<'_>, Error>;
 
     /// The newest visible entry of a key.
     ///

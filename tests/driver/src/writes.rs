@@ -1,15 +1,20 @@
 //! The operations that write.
 
-use verimem::Error;
+use verimem::{BatchError, Error};
 use verimem_model::{
-    Add, Aside, Batch, Entry, MAX_SEQUENCE, Refusal, Reserve, SequenceChoice, Value,
+    Add, Aside, Batch, Beside, Bulk, Entry, MAX_SEQUENCE, Refusal, Reserve, SequenceChoice, Value,
+    kind,
 };
 
 use crate::run::Run;
 use crate::subject::BatchWriter;
 use crate::{Divergence, same};
 
+/// With so many entries a table is large enough; the model's scans are linear.
+const MANY: usize = 3_000;
+
 /// An add with its choices made.
+#[derive(Clone)]
 struct Resolved {
     key: Vec<u8>,
     sequence: u64,
@@ -119,11 +124,15 @@ impl<'s> Run<'s> {
     pub(crate) fn batch(&mut self, batch: &Batch) -> Result<(), Divergence> {
         let Batch {
             exclusive,
+            at_once,
             hint,
             reserve,
             ref adds,
             aside,
         } = *batch;
+        if at_once {
+            return self.batch_at_once(batch);
+        }
         let name = match (exclusive, hint) {
             (false, None) => "batch.add",
             (false, Some(_)) => "batch.add_with_hint",
@@ -140,17 +149,7 @@ impl<'s> Run<'s> {
                 None => writer.add(&add.entry()),
                 Some(hint) => writer.add_with_hint(hint, &add.entry()),
             };
-            match (&actual, reserved) {
-                (Err(Error::Full { .. }), Reserved::Enough) => {
-                    let what = format!("{name} of {:?} after reserving enough", add.entry());
-                    return Err(Divergence::new(what, &"no lack of memory", &actual));
-                }
-                // More than was set aside.
-                (Err(Error::Full { .. }), Reserved::Little) => {
-                    self.histogram.count(name, "full");
-                }
-                _ => self.compare_add(name, &add, &actual)?,
-            }
+            self.compare_reserved(name, &add, &actual, reserved)?;
             if aside == Aside::ReadBack && add.sequence <= MAX_SEQUENCE {
                 let expected = self.model.get(&add.key, add.sequence);
                 let actual = self.subject.get(&add.key, add.sequence);
@@ -167,6 +166,164 @@ impl<'s> Run<'s> {
         self.histogram
             .count(name.split(".add").next().unwrap_or("batch"), "closed");
         Ok(())
+    }
+
+    /// All adds of a batch by one call, as often as it takes: each call goes on
+    /// after the entry that the one before refused.
+    fn batch_at_once(&mut self, batch: &Batch) -> Result<(), Divergence> {
+        let exclusive = batch.exclusive;
+        let name = if exclusive {
+            "exclusive_batch.add_batch"
+        } else {
+            "batch.add_batch"
+        };
+        let Some(mut writer) = self.writer(name, exclusive)? else {
+            return Ok(());
+        };
+        let reserved = self.reserve(&mut *writer, batch.reserve, &batch.adds)?;
+        let adds: Vec<_> = batch.adds.iter().map(|add| self.resolve(add)).collect();
+        self.add_all(name, &mut *writer, &adds, reserved)?;
+        self.step_aside(exclusive, batch.aside)?;
+        drop(writer);
+        self.histogram
+            .count(name.split(".add").next().unwrap_or("batch"), "closed");
+        Ok(())
+    }
+
+    /// Adds by one call after the other until all were tried.
+    fn add_all(
+        &mut self,
+        name: &'static str,
+        writer: &mut dyn BatchWriter,
+        mut adds: &[Resolved],
+        reserved: Reserved,
+    ) -> Result<(), Divergence> {
+        loop {
+            let entries: Vec<_> = adds.iter().map(Resolved::entry).collect();
+            let (added, refused) = match writer.add_batch(&entries) {
+                Ok(()) => (adds.len(), None),
+                Err(BatchError { added, error }) => (added, Some(error)),
+            };
+            let whole = format!("{name} of {} entries", adds.len());
+            let left = adds.get(usize::from(refused.is_some()) + added..);
+            let Some(left) = left else {
+                return Err(Divergence::new(whole, &"fewer added", &added));
+            };
+            for add in &adds[..added] {
+                self.compare_add(name, add, &Ok(()))?;
+            }
+            let Some(error) = refused else {
+                return Ok(());
+            };
+            let add = &adds[added];
+            // Memory is taken before the place in the list is, so the lack of it
+            // may show before an equal entry of the same batch does.
+            let again = adds[..added]
+                .iter()
+                .any(|other| (&other.key, other.sequence) == (&add.key, add.sequence));
+            if again && matches!(error, Error::Full { .. }) && self.config.capacity.is_some() {
+                self.histogram.count(name, "full");
+            } else {
+                self.compare_reserved(name, add, &Err(error), reserved)?;
+            }
+            adds = left;
+        }
+    }
+
+    /// Compares the outcome of an add by a writer that has set memory aside.
+    fn compare_reserved(
+        &mut self,
+        name: &'static str,
+        add: &Resolved,
+        actual: &Result<(), Error>,
+        reserved: Reserved,
+    ) -> Result<(), Divergence> {
+        match (actual, reserved) {
+            (Err(Error::Full { .. }), Reserved::Enough) => {
+                let what = format!("{name} of {:?} after reserving enough", add.entry());
+                Err(Divergence::new(what, &"no lack of memory", actual))
+            }
+            // More than was set aside.
+            (Err(Error::Full { .. }), Reserved::Little) => {
+                self.histogram.count(name, "full");
+                Ok(())
+            }
+            _ => self.compare_add(name, add, actual),
+        }
+    }
+
+    /// Many adds by one writer.
+    pub(crate) fn bulk(&mut self, bulk: &Bulk) -> Result<(), Divergence> {
+        let name = match (bulk.exclusive, bulk.at_once) {
+            (false, 0) => "bulk.add",
+            (true, 0) => "exclusive_bulk.add",
+            (false, _) => "bulk.add_batch",
+            (true, _) => "exclusive_bulk.add_batch",
+        };
+        let Some(mut writer) = self.writer(name, bulk.exclusive)? else {
+            return Ok(());
+        };
+        let few = if self.added.len() > MANY {
+            13
+        } else {
+            usize::MAX
+        };
+        let kinds = [kind::VALUE, kind::MERGE, kind::DELETION];
+        let mut adds = Vec::new();
+        for (key, kind) in bulk.keys().take(few).zip(kinds.into_iter().cycle()) {
+            self.last += 1;
+            adds.push(Resolved {
+                key,
+                sequence: self.last,
+                kind,
+                value: vec![self.last as u8; usize::from(bulk.value)],
+            });
+        }
+        if let Some((place, later)) = bulk.again {
+            let again = adds[usize::from(place) % adds.len()].clone();
+            adds.insert(adds.len().saturating_sub(usize::from(later)), again);
+        }
+        if bulk.at_once == 0 {
+            return adds.iter().try_for_each(|add| {
+                let actual = writer.add(&add.entry());
+                self.compare_add(name, add, &actual)
+            });
+        }
+        adds.chunks(usize::from(bulk.at_once))
+            .try_for_each(|adds| self.add_all(name, &mut *writer, adds, Reserved::Nothing))
+    }
+
+    /// Adds an entry beside another.
+    pub(crate) fn add_beside(
+        &mut self,
+        beside: Beside,
+        (mut key, sequence): (Vec<u8>, u64),
+    ) -> Result<(), Divergence> {
+        let sequence = match beside {
+            Beside::Nothing => return Ok(()),
+            Beside::Newer => sequence + 1,
+            Beside::Older => sequence.saturating_sub(1),
+            Beside::Extended => {
+                key.push(0);
+                self.last
+            }
+            Beside::Shortened => {
+                key.pop();
+                self.last
+            }
+        };
+        let add = Resolved {
+            key,
+            sequence,
+            kind: kind::VALUE,
+            value: vec![b'w'; 3],
+        };
+        let Some(mut writer) = self.writer("add_beside", self.config.exclusive)? else {
+            return Ok(());
+        };
+        let actual = writer.add(&add.entry());
+        drop(writer);
+        self.compare_add("add_beside", &add, &actual)
     }
 
     /// What the thread of a writer may and may not do beside.

@@ -16,11 +16,12 @@ use super::world::Generation;
 pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     let generation = Arc::clone(&worker.view);
     let rank = key(worker, &generation);
-    let result = match worker.rng.below(16) {
+    let result = match worker.rng.below(18) {
         0..4 => racing(worker, &generation, rank),
         4..8 => newest(worker, &generation, rank),
         8..11 => old(worker, &generation, rank),
         11..14 => entry(worker, &generation, rank),
+        14..16 => several(worker, &generation),
         _ => contains(worker, &generation, rank),
     };
     result.map_err(|what| format!("table {}: {what}", generation.ledger.number))
@@ -75,6 +76,47 @@ fn newest<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank
         .oracle(&generation.ledger)
         .lookup_exact(rank, snapshot, &answer)?;
     count(worker, &answer);
+    Ok(())
+}
+
+/// The most keys of one `multi_get`: more than are looked up together.
+const MOST_KEYS: u64 = 70;
+
+/// Reads several keys at once, while they may just be written or at a snapshot
+/// that has one right answer for each.
+fn several<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Check {
+    let world = worker.world;
+    let oracle = world.oracle(&generation.ledger);
+    let count = worker.rng.below(MOST_KEYS);
+    let ranks: Vec<_> = (0..count).map(|_| key(worker, generation)).collect();
+    let keys: Vec<_> = ranks.iter().map(|rank| world.plan.key(*rank)).collect();
+    let snapshot = if worker.rng.one_in(2) {
+        None
+    } else {
+        old_snapshot(worker, generation)
+    };
+    let floors: Vec<_> = match snapshot {
+        None => ranks.iter().map(|rank| oracle.floor(*rank)).collect(),
+        Some(_) => Vec::new(),
+    };
+    let answers = generation
+        .subject
+        .multi_get(&keys, snapshot.unwrap_or(MAX_SEQUENCE_NUMBER))
+        .map_err(|error| format!("multi_get of {count} keys at {snapshot:?} fails: {error}"))?;
+    if answers.len() != ranks.len() {
+        return Err(format!(
+            "multi_get of {count} keys: {} answers",
+            answers.len()
+        ));
+    }
+    for (index, (rank, answer)) in ranks.iter().zip(&answers).enumerate() {
+        match snapshot {
+            Some(snapshot) => oracle.lookup_exact(*rank, snapshot, answer),
+            None => oracle.lookup_racing(*rank, MAX_SEQUENCE_NUMBER, floors[index], answer),
+        }
+        .map_err(|what| format!("multi_get, answer {index} of {count}: {what}"))?;
+    }
+    worker.tally.add(Op::MultiGet, count);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use verimem::EntryRef;
 use verimem::Hint;
 use verimem::rep;
-use verimem::{Error, Lookup, MemTable, Result, VisibleIter};
+use verimem::{Error, Lookup, MemTable, Result, VisibleIter, Writer};
 
 use std::ops::Bound;
 
@@ -60,6 +60,23 @@ pub enum Way {
     Exclusive,
     /// Through one concurrent writer, with a hint.
     Hinted,
+    /// By `Writer::add_batch` of a concurrent writer.
+    AtOnce,
+    /// By `Writer::add_batch` of an exclusive writer.
+    ExclusiveAtOnce,
+}
+
+/// How far a single add came.
+fn one(result: Result<()>) -> (usize, Result<()>) {
+    (usize::from(result.is_ok()), result)
+}
+
+/// How far a batch came.
+fn at_once(writer: &mut Writer<'_>, entries: &[EntryRef<'_>]) -> (usize, Result<()>) {
+    match writer.add_batch(entries) {
+        Ok(()) => (entries.len(), Ok(())),
+        Err(refused) => (refused.added, Err(refused.error)),
+    }
 }
 
 /// A table with its fault.
@@ -83,47 +100,78 @@ impl<F: Fault> Subject<F> {
         let mut hint = Hint::new();
         let mut writer = match way {
             Way::Add => None,
-            Way::Batch | Way::Hinted => match self.table.writer() {
+            Way::Batch | Way::Hinted | Way::AtOnce => match self.table.writer() {
                 Ok(writer) => Some(writer),
                 Err(error) => return (0, Err(error)),
             },
-            Way::Exclusive => match self.table.exclusive_writer() {
+            Way::Exclusive | Way::ExclusiveAtOnce => match self.table.exclusive_writer() {
                 Ok(writer) => Some(writer),
                 Err(error) => return (0, Err(error)),
             },
         };
-        for (index, entry) in entries.iter().enumerate() {
-            if self.fault.loses(entry.sequence) {
-                continue;
-            }
-            let EntryRef {
-                user_key,
-                sequence,
-                kind,
-                value,
-            } = *entry;
-            let result = match (&mut writer, way) {
-                (None, _) => self.table.add(sequence, kind, user_key, value),
-                (Some(writer), Way::Hinted) => {
-                    writer.add_with_hint(&mut hint, sequence, kind, user_key, value)
+        let mut done = 0;
+        while let Some(entry) = entries.get(done) {
+            let (added, result) = match (&mut writer, way) {
+                (_, _) if self.fault.loses(entry.sequence) => (1, Ok(())),
+                (None, _) => {
+                    one(self
+                        .table
+                        .add(entry.sequence, entry.kind, entry.user_key, entry.value))
                 }
-                (Some(writer), _) => writer.add(sequence, kind, user_key, value),
+                (Some(writer), Way::AtOnce | Way::ExclusiveAtOnce) => {
+                    at_once(writer, self.untouched(&entries[done..]))
+                }
+                (Some(writer), Way::Hinted) => one(writer.add_with_hint(
+                    &mut hint,
+                    entry.sequence,
+                    entry.kind,
+                    entry.user_key,
+                    entry.value,
+                )),
+                (Some(writer), _) => {
+                    one(writer.add(entry.sequence, entry.kind, entry.user_key, entry.value))
+                }
             };
+            done += added;
             match result {
-                Ok(()) if self.fault.denies(sequence) => return (index, Err(Error::Sealed)),
+                Ok(()) if self.fault.denies(entries[done - 1].sequence) => {
+                    return (done - 1, Err(Error::Sealed));
+                }
                 Ok(()) => {}
-                Err(Error::Duplicate) if self.fault.accepts_duplicates() => {}
-                Err(Error::Sealed) if self.fault.accepts_when_sealed() => {}
-                Err(error) => return (index, Err(error)),
+                Err(Error::Duplicate) if self.fault.accepts_duplicates() => done += 1,
+                Err(Error::Sealed) if self.fault.accepts_when_sealed() => done += 1,
+                Err(error) => return (done, Err(error)),
             }
         }
-        (entries.len(), Ok(()))
+        (done, Ok(()))
+    }
+
+    /// The entries up to one that is denied, or before one that is lost; at
+    /// least one.
+    fn untouched<'e, 'b>(&self, entries: &'b [EntryRef<'e>]) -> &'b [EntryRef<'e>] {
+        let denied = entries
+            .iter()
+            .position(|entry| self.fault.denies(entry.sequence));
+        let lost = entries
+            .iter()
+            .position(|entry| self.fault.loses(entry.sequence));
+        let end = denied.map_or(entries.len(), |denied| denied + 1);
+        &entries[..end.min(lost.unwrap_or(entries.len()))]
     }
 
     /// `MemTable::get`.
     pub fn get(&self, key: &[u8], snapshot: u64) -> Result<Lookup<'_>> {
         let answer = self.table.get(key, self.fault.snapshot(snapshot))?;
         Ok(self.fault.lookup(&self.table, key, answer))
+    }
+
+    /// `MemTable::multi_get`.
+    pub fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Vec<Lookup<'_>>> {
+        let answers = self.table.multi_get(keys, self.fault.snapshot(snapshot))?;
+        keys.iter()
+            .zip(answers)
+            .map(|(key, answer)| Ok(self.fault.lookup(&self.table, key, answer?)))
+            .collect()
     }
 
     /// `MemTable::get_entry`.

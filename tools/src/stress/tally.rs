@@ -31,6 +31,10 @@ operations! {
     Batch "batch" Common,
     /// Entries written through an exclusive writer.
     ExclusiveBatch "exclusive_batch" Rare,
+    /// Entries written by `Writer::add_batch` of a concurrent writer.
+    AddBatch "add_batch" Common,
+    /// Entries written by `Writer::add_batch` of an exclusive writer.
+    ExclusiveAddBatch "exclusive_add_batch" Rare,
     /// Entries written with a hint.
     AddWithHint "add_with_hint" Common,
     /// Second writes of an entry that were rejected.
@@ -51,6 +55,8 @@ operations! {
     GetMiss "get_miss" Common,
     /// Gets at an old snapshot, each done twice.
     GetOldSnapshot "get_old_snapshot" Common,
+    /// Keys looked up by `MemTable::multi_get`.
+    MultiGet "multi_get" Common,
     /// Newest visible entry of a key.
     GetEntry "get_entry" Common,
     /// Tests for one key and sequence number.

@@ -17,14 +17,19 @@ use super::worker::Worker;
 /// One write, chosen at random.
 pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     match worker.rng.below(32) {
-        0..22 => group(worker, Way::Add, 1),
-        22..25 => {
+        0..20 => group(worker, Way::Add, 1),
+        20..22 => {
             let count = 2 + worker.rng.below(31);
             group(worker, Way::Batch, count)
         }
+        22..25 => {
+            let count = 1 + worker.rng.below(40);
+            group(worker, Way::AtOnce, count)
+        }
         25..27 => {
             let count = 1 + worker.rng.below(32);
-            group(worker, Way::Exclusive, count)
+            let way = *worker.rng.choose(&[Way::Exclusive, Way::ExclusiveAtOnce]);
+            group(worker, way, count)
         }
         27..29 => {
             let count = 2 + worker.rng.below(31);
@@ -98,8 +103,12 @@ fn insert<F: Fault>(worker: &mut Worker<'_, F>, mut way: Way, first: u64, count:
             }
             Err(Error::Busy) => {
                 refused += 1;
-                if way == Way::Exclusive && refused > PATIENCE {
-                    way = Way::Batch;
+                if refused > PATIENCE {
+                    way = match way {
+                        Way::Exclusive => Way::Batch,
+                        Way::ExclusiveAtOnce => Way::AtOnce,
+                        way => way,
+                    };
                 }
                 std::thread::yield_now();
                 Ok(())
@@ -152,6 +161,8 @@ fn acknowledge<F: Fault>(worker: &mut Worker<'_, F>, way: Way, entries: &[EntryR
         Way::Batch => Op::Batch,
         Way::Exclusive => Op::ExclusiveBatch,
         Way::Hinted => Op::AddWithHint,
+        Way::AtOnce => Op::AddBatch,
+        Way::ExclusiveAtOnce => Op::ExclusiveAddBatch,
     };
     worker.tally.add(op, entries.len() as u64);
 }
@@ -188,7 +199,9 @@ fn duplicate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         kind,
         value: b"never to be read",
     };
-    let way = *worker.rng.choose(&[Way::Add, Way::Batch, Way::Hinted]);
+    let way = *worker
+        .rng
+        .choose(&[Way::Add, Way::Batch, Way::Hinted, Way::AtOnce]);
     match generation.subject.write(way, &[entry]).1 {
         Err(Error::Duplicate) => worker.tally.add(Op::DuplicateRejected, 1),
         Err(Error::Sealed) if generation.ledger.sealing.load(Ordering::Acquire) => {

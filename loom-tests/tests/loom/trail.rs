@@ -1,0 +1,201 @@
+//! Models of cursors that look ahead and remember. Invariants are those of
+//! `src/skiplist/mod.rs`.
+//!
+//! At this branching a trail works from level 1 on, and entries lie so far apart
+//! in memory that it does. The last character of a key is its height.
+
+use std::sync::Arc;
+
+use loom::thread;
+use verimem::arena::Ticket;
+use verimem::rep::Cursor;
+use verimem::{MAX_SEQUENCE_NUMBER, checker};
+use verimem_loom_tests::loom_model::{Bound, Model, check};
+
+use crate::support::{ENTRY_BYTES, List, entry, note_whole, scan, seek, wide_list};
+
+/// More bytes than entries may lie apart and still count as added in order.
+const FAR_BYTES: usize = 136 << 10;
+
+fn model(name: &'static str, at_least: u64, outcomes: &'static [&'static str]) -> Model {
+    Model {
+        name,
+        bound: Bound::Unbounded,
+        quick: Bound::Preemptions(2),
+        at_least,
+        outcomes,
+    }
+}
+
+fn add(list: &List, key: &'static [u8]) {
+    let mut ticket = list.arena().reserve(ENTRY_BYTES).expect("there is room");
+    checker::insert(list, &mut ticket, &entry(key, 1, key)).expect("no duplicate");
+}
+
+/// Memory for entries that lie far from those before, and far from the next.
+fn far_away(list: &List) -> Ticket<'_> {
+    let bytes = FAR_BYTES + 8 * ENTRY_BYTES;
+    let mut ticket = list.arena().reserve(bytes).expect("there is room");
+    ticket.allocate(FAR_BYTES).expect("it was reserved");
+    ticket
+}
+
+fn add_from(ticket: &mut Ticket<'_>, list: &List, key: &'static [u8]) {
+    checker::insert(list, ticket, &entry(key, 1, key)).expect("no duplicate");
+}
+
+fn spawn<T: 'static>(
+    list: &Arc<List>,
+    what: impl FnOnce(&List) -> T + 'static,
+) -> thread::JoinHandle<T> {
+    let list = Arc::clone(list);
+    thread::spawn(move || what(&list))
+}
+
+/// The first letter of the entry at the cursor, or `-`.
+fn at(cursor: &Cursor<&List>) -> String {
+    let mut seen = String::new();
+    match cursor.entry().expect("no checksum, no corruption") {
+        Some(entry) => note_whole(&entry, &mut seen),
+        None => seen.push('-'),
+    }
+    seen
+}
+
+/// S2, S3, S4: a cursor enters zones while a tall node is linked in one of them;
+/// the look ahead goes through the node on both levels.
+#[test]
+fn look_ahead_beside_an_insert() {
+    let model = model(
+        "trail::look_ahead_beside_an_insert",
+        10,
+        &["abd", "abcd", "abde", "abcde"],
+    );
+    check(model, |outcomes| {
+        let list = wide_list();
+        add(&list, b"a1");
+        let mut ticket = far_away(&list);
+        add_from(&mut ticket, &list, b"b2");
+        add_from(&mut ticket, &list, b"d1");
+        let reader = spawn(&list, scan);
+        add_from(&mut ticket, &list, b"c2");
+        add_from(&mut ticket, &list, b"e2");
+        drop(ticket);
+        outcomes.note(reader.join().expect("no panic"));
+    });
+}
+
+/// As above, where the first zone itself grows, below the tower that ends it.
+#[test]
+fn first_zone_beside_an_insert() {
+    let model = model("trail::first_zone_beside_an_insert", 10, &["ac", "abc"]);
+    check(model, |outcomes| {
+        let list = wide_list();
+        add(&list, b"a1");
+        let mut ticket = far_away(&list);
+        add_from(&mut ticket, &list, b"c2");
+        let reader = spawn(&list, scan);
+        add_from(&mut ticket, &list, b"b2");
+        drop(ticket);
+        outcomes.note(reader.join().expect("no panic"));
+    });
+}
+
+/// S2, S5: a node that a cursor remembers gets another successor. What was in
+/// the list before the step is not skipped.
+#[test]
+fn remembered_node_gets_a_successor() {
+    let model = model(
+        "trail::remembered_node_gets_a_successor",
+        10,
+        &["- a", "- b", "b b"],
+    );
+    check(model, |outcomes| {
+        let list = wide_list();
+        for key in [&b"a1"[..], b"c1", b"d1"] {
+            add(&list, key);
+        }
+        let reader = spawn(&list, |list| {
+            let mut cursor = Cursor::new(list);
+            cursor.seek_to_last();
+            cursor.prev();
+            assert_eq!(at(&cursor), "c");
+            // `a` is remembered now.
+            let before = seek(list, b"b").replace('c', "-");
+            cursor.prev();
+            let found = at(&cursor);
+            assert!(before == "-" || found == "b", "b was there and was skipped");
+            let seen = format!("{before} {found}");
+            if found == "b" {
+                cursor.prev();
+            }
+            assert_eq!(at(&cursor), "a");
+            seen
+        });
+        add(&list, b"b1");
+        outcomes.note(reader.join().expect("no panic"));
+    });
+}
+
+/// S2 to S5: as above, with the tower that the search backward begins at new.
+#[test]
+fn tower_appears_behind_the_cursor() {
+    let model = model(
+        "trail::tower_appears_behind_the_cursor",
+        10,
+        &["dca", "dcba"],
+    );
+    check(model, |outcomes| {
+        let list = wide_list();
+        for key in [&b"a1"[..], b"c1", b"d1"] {
+            add(&list, key);
+        }
+        let reader = spawn(&list, |list| {
+            let mut cursor = Cursor::new(list);
+            let mut seen = String::new();
+            cursor.seek(b"d1", MAX_SEQUENCE_NUMBER);
+            while cursor.valid() {
+                seen += &at(&cursor);
+                cursor.prev();
+            }
+            seen
+        });
+        add(&list, b"b2");
+        outcomes.note(reader.join().expect("no panic"));
+        assert_eq!(scan(&list), "abcd");
+    });
+}
+
+/// A cursor turns round in the middle of a zone while the zone grows.
+#[test]
+fn turning_round_beside_an_insert() {
+    let model = model(
+        "trail::turning_round_beside_an_insert",
+        10,
+        &["ababa", "acaba", "acaca", "acacb", "acbcb"],
+    );
+    check(model, |outcomes| {
+        let list = wide_list();
+        add(&list, b"a2");
+        let mut ticket = far_away(&list);
+        add_from(&mut ticket, &list, b"c1");
+        add_from(&mut ticket, &list, b"d2");
+        let reader = spawn(&list, |list| {
+            let mut cursor = Cursor::new(list);
+            let mut seen = String::new();
+            cursor.seek_to_first();
+            for forward in [true, false, true, false] {
+                seen += &at(&cursor);
+                if forward {
+                    cursor.next();
+                } else {
+                    cursor.prev();
+                }
+            }
+            seen + &at(&cursor)
+        });
+        add_from(&mut ticket, &list, b"b2");
+        drop(ticket);
+        outcomes.note(reader.join().expect("no panic"));
+    });
+}

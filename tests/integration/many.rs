@@ -1,0 +1,501 @@
+//! Batches, several lookups at a time, and long walks, in detail.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+
+use verimem::arena::{ArenaOptions, ConcurrentArena};
+use verimem::rep::Cursor;
+use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
+use verimem::{
+    BatchError, BytewiseComparator, Comparator, EntryRef, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER,
+    MemTable, MemTableBuilder, ReverseBytewiseComparator,
+};
+use verimem_driver::seeds::Random;
+use verimem_driver::{Coarse, Plain};
+
+/// An entry of its own; the value follows from the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    user_key: Vec<u8>,
+    sequence: u64,
+    value: Vec<u8>,
+}
+
+fn row(user_key: impl Into<Vec<u8>>, sequence: u64) -> Row {
+    let user_key = user_key.into();
+    let length = 1 + (sequence as usize * 7 + user_key.len()) % 90;
+    Row {
+        value: vec![sequence as u8; length],
+        user_key,
+        sequence,
+    }
+}
+
+impl Row {
+    fn entry(&self) -> EntryRef<'_> {
+        EntryRef {
+            user_key: &self.user_key,
+            sequence: self.sequence,
+            kind: Kind::VALUE,
+            value: &self.value,
+        }
+    }
+}
+
+fn refs(rows: &[Row]) -> Vec<EntryRef<'_>> {
+    rows.iter().map(Row::entry).collect()
+}
+
+fn rows_of<C: Comparator>(table: &MemTable<C>) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    let mut cursor = table.iter();
+    cursor.seek_to_first();
+    while let Some(entry) = cursor.entry()? {
+        rows.push(Row {
+            user_key: entry.user_key.to_vec(),
+            sequence: entry.sequence,
+            value: entry.value.to_vec(),
+        });
+        cursor.next();
+    }
+    Ok(rows)
+}
+
+/// Keys of many shapes: empty, with long common prefixes, of the bytes at both
+/// ends of the range, prefixes of one another; several versions of each.
+fn many_shapes(count: usize) -> Vec<Row> {
+    let mut random = Random(count as u64);
+    let mut rows: Vec<Row> = Vec::new();
+    for sequence in 0..count as u64 {
+        let number = random.below(1 + count / 2) as u32;
+        let key = match random.below(7) {
+            0 => vec![],
+            1 => [&[b'p'; 40][..], &number.to_be_bytes()].concat(),
+            2 => vec![0x00; random.below(9)],
+            3 => vec![0xFF; random.below(9)],
+            4 => b"prefixed"[..random.below(9)].to_vec(),
+            _ => number.to_be_bytes().to_vec(),
+        };
+        rows.push(row(key, sequence));
+    }
+    rows
+}
+
+/// The orders in which a batch may come.
+fn orders(rows: &[Row]) -> Vec<Vec<Row>> {
+    let mut sorted = rows.to_vec();
+    sorted.sort_by(|a, b| (&a.user_key, b.sequence).cmp(&(&b.user_key, a.sequence)));
+    let reversed = sorted.iter().rev().cloned().collect();
+    vec![rows.to_vec(), sorted, reversed]
+}
+
+/// Adds one by one to one table, by batches to others, and compares.
+fn batches_are_adds<C: Comparator>(comparator: fn() -> C) -> Result<(), Error> {
+    let table = || MemTable::with_comparator(comparator()).build();
+    for count in [1, 2, 12, 13, 14, 24, 25, 100, 700] {
+        for rows in orders(&many_shapes(count)) {
+            let one_by_one = table()?;
+            for row in &rows {
+                one_by_one.add(row.sequence, Kind::VALUE, &row.user_key, &row.value)?;
+            }
+            let expected = rows_of(&one_by_one)?;
+            assert_eq!(expected.len(), count);
+            for exclusive in [false, true] {
+                let batched = table()?;
+                let mut writer = if exclusive {
+                    batched.exclusive_writer()?
+                } else {
+                    batched.writer()?
+                };
+                assert_eq!(writer.add_batch(&refs(&rows)), Ok(()));
+                // Everything is a duplicate now, at the first entry.
+                let again = writer.add_batch(&refs(&rows)).map_err(|again| again.added);
+                assert_eq!(again, Err(0));
+                drop(writer);
+                assert_eq!(rows_of(&batched)?, expected, "{count}, {exclusive}");
+                assert_eq!(batched.stats(), one_by_one.stats());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn w2_batches_are_as_good_as_single_adds() -> Result<(), Error> {
+    batches_are_adds(|| BytewiseComparator)
+}
+
+#[test]
+fn w2_e7_batches_by_other_comparators_are_as_good_as_single_adds() -> Result<(), Error> {
+    batches_are_adds(|| ReverseBytewiseComparator)?;
+    batches_are_adds(|| Plain)?;
+    batches_are_adds(|| Coarse)
+}
+
+/// An entry twice in one batch, everywhere relative to the groups' edges.
+#[test]
+fn s2_a_batch_says_how_far_it_came() -> Result<(), Error> {
+    for (first, second) in [(0, 1), (0, 11), (2, 3), (2, 13), (3, 14), (5, 39), (38, 39)] {
+        for scattered in [false, true] {
+            let mut rows: Vec<_> = (0..40u32)
+                .map(|index| {
+                    let number = if scattered { index * 17 % 40 } else { index };
+                    row(number.to_be_bytes(), u64::from(index) + 1)
+                })
+                .collect();
+            rows[second] = rows[first].clone();
+            let table = MemTable::builder().build()?;
+            let refused = table.writer()?.add_batch(&refs(&rows));
+            let expected = BatchError {
+                added: second,
+                error: Error::Duplicate,
+            };
+            assert_eq!(refused, Err(expected), "{first} {second}");
+            assert_eq!(rows_of(&table)?.len(), second);
+            assert_eq!(table.stats().entries, second as u64);
+            // The rest goes in after it.
+            assert_eq!(
+                table.writer()?.add_batch(&refs(&rows[second + 1..])),
+                Ok(())
+            );
+            assert_eq!(table.stats().entries, 39);
+        }
+    }
+    Ok(())
+}
+
+/// E3, W1: what an entry is refused for by itself.
+#[test]
+fn w2_refused_entries_end_a_batch() -> Result<(), Error> {
+    let rows: Vec<_> = (0..20u8).map(|index| row([index * 7 % 20], 1)).collect();
+    for place in [0, 1, 5, 13, 19] {
+        let mut entries = refs(&rows);
+        entries[place].sequence = MAX_SEQUENCE_NUMBER + 1;
+        let too_large = Error::SequenceTooLarge {
+            sequence: MAX_SEQUENCE_NUMBER + 1,
+        };
+        let mut range = refs(&rows);
+        range[place].kind = Kind::RANGE_DELETION;
+        let unsupported = Error::Unsupported("range deletions");
+        for (entries, error) in [(entries, too_large), (range, unsupported)] {
+            let table = MemTable::builder().build()?;
+            let refused = table.writer()?.add_batch(&entries);
+            let added = place;
+            assert_eq!(refused, Err(BatchError { added, error }));
+            assert_eq!(table.stats().entries, place as u64);
+        }
+    }
+    Ok(())
+}
+
+/// A6: a batch that the memory does not suffice for is added as far as it goes.
+#[test]
+fn a6_a_full_table_ends_a_batch() -> Result<(), Error> {
+    let table = MemTable::builder().capacity(Some(16 << 10)).build()?;
+    let rows: Vec<_> = (0..400u32)
+        .map(|index| row((index * 77 % 400).to_be_bytes(), 1 + u64::from(index)))
+        .collect();
+    let refused = table.writer()?.add_batch(&refs(&rows));
+    let Err(BatchError { added, error }) = refused else {
+        panic!("all of it went in");
+    };
+    assert!(matches!(error, Error::Full { .. }), "{error}");
+    assert!(added > 20 && added < 400, "{added}");
+    let found = rows_of(&table)?;
+    let mut expected = rows[..added].to_vec();
+    expected.sort_by(|a, b| a.user_key.cmp(&b.user_key));
+    assert_eq!(found, expected);
+    Ok(())
+}
+
+#[test]
+fn w2_a_batch_error_says_which_and_why() {
+    let error = BatchError {
+        added: 7,
+        error: Error::Duplicate,
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains('7') && text.contains(&Error::Duplicate.to_string()),
+        "{text}"
+    );
+    let source = error.source().and_then(|source| source.downcast_ref());
+    assert_eq!(source, Some(&Error::Duplicate));
+}
+
+fn lookups_are_gets<C: Comparator>(comparator: C) -> Result<(), Error> {
+    let table = MemTable::with_comparator(comparator).build()?;
+    let rows = many_shapes(900);
+    assert_eq!(table.writer()?.add_batch(&refs(&rows)), Ok(()));
+    let mut random = Random(9);
+    let missing = [
+        &b"missing"[..],
+        b"p",
+        b"\0\0\0\x01\x01",
+        b"prefixed and more",
+    ];
+    for count in [0, 1, 2, 12, 13, 31, 32, 33, 64, 65, 1000] {
+        let keys: Vec<&[u8]> = (0..count)
+            .map(|_| match random.below(6) {
+                0 => missing[random.below(missing.len())],
+                _ => &rows[random.below(rows.len())].user_key[..],
+            })
+            .collect();
+        for snapshot in [0, 450, MAX_SEQUENCE_NUMBER] {
+            let answers = table.multi_get(&keys, snapshot)?;
+            assert_eq!(answers.len(), count);
+            for (key, answer) in keys.iter().zip(answers) {
+                assert_eq!(answer, table.get(key, snapshot), "{key:?} at {snapshot}");
+            }
+        }
+        let beyond = table.multi_get(&keys, MAX_SEQUENCE_NUMBER + 1);
+        assert!(matches!(beyond, Err(Error::SequenceTooLarge { .. })));
+    }
+    let empty = MemTable::builder().build()?;
+    let answers = empty.multi_get(&[b"a", b"", b"a"], 5)?;
+    assert!(answers.iter().all(|answer| *answer == Ok(Lookup::NotFound)));
+    Ok(())
+}
+
+#[test]
+fn g3_several_lookups_are_as_good_as_single_ones() -> Result<(), Error> {
+    lookups_are_gets(BytewiseComparator)
+}
+
+#[test]
+fn g3_e7_several_lookups_by_other_comparators() -> Result<(), Error> {
+    lookups_are_gets(ReverseBytewiseComparator)?;
+    lookups_are_gets(Plain)?;
+    lookups_are_gets(Coarse)
+}
+
+/// I1: as many lookups are counted as there are keys.
+#[test]
+fn g3_several_lookups_are_counted_one_by_one() -> Result<(), Error> {
+    let table = MemTable::builder().track_reads(true).build()?;
+    table.add(1, Kind::VALUE, b"a", b"")?;
+    let answers = table.multi_get(&[b"a", b"b", b"a"], 1)?;
+    assert_eq!(answers.len(), 3);
+    let stats = table.read_stats().map(|stats| format!("{stats:?}"));
+    let single = MemTable::builder().track_reads(true).build()?;
+    single.add(1, Kind::VALUE, b"a", b"")?;
+    for key in [b"a", b"b", b"a"] {
+        let _ = single.get(key, 1)?;
+    }
+    assert_eq!(stats, single.read_stats().map(|stats| format!("{stats:?}")));
+    Ok(())
+}
+
+/// Shapes of lists on which a cursor finds its way in different manners.
+fn shapes() -> Vec<SkipListOptions> {
+    let shape = |max_height, branching, heights| SkipListOptions {
+        max_height,
+        branching,
+        heights,
+        ..SkipListOptions::default()
+    };
+    let random = HeightSource::Random;
+    vec![
+        SkipListOptions::default(),
+        shape(1, 2, random),
+        shape(12, 4, random),
+        shape(32, 1024, random),
+        shape(6, 2, HeightSource::Scripted(|_| 1)),
+        shape(6, 2, HeightSource::Scripted(|_| 6)),
+        shape(
+            12,
+            64,
+            HeightSource::Scripted(|entry| 1 + usize::from(entry.sequence % 9 == 0) * 11),
+        ),
+    ]
+}
+
+/// S5: to and fro over thousands of entries that lie apart in memory, on lists of
+/// all shapes, with entries added beside the cursor.
+#[test]
+fn s5_long_walks_on_lists_of_all_shapes() -> Result<(), Error> {
+    for options in shapes() {
+        let arena = Arc::new(ConcurrentArena::new(ArenaOptions::default())?);
+        let list = SkipList::new(arena, BytewiseComparator, options)?;
+        let count = if options.max_height == 1 { 800 } else { 4000 };
+        let value = [7; 120];
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        let insert = |key: &[u8]| {
+            list.insert(&EntryRef {
+                user_key: key,
+                sequence: key.iter().map(|&byte| u64::from(byte)).sum(),
+                kind: Kind::VALUE,
+                value: &value,
+            })
+        };
+        for index in 0..count {
+            let key = (index * 2039 % 4001 * 2u32).to_be_bytes().to_vec();
+            insert(&key)?;
+            keys.push(key);
+        }
+        keys.sort();
+        let mut random = Random(3);
+        let mut cursor = Cursor::new(&list);
+        cursor.seek_to_last();
+        let mut at = keys.len() - 1;
+        for _ in 0..300 {
+            let forward = random.below(2) == 0;
+            for _ in 0..random.below(100) {
+                // One more entry right after the cursor, or before it.
+                if random.below(8) == 0 {
+                    let mut key = keys[at].clone();
+                    key.push(0);
+                    if insert(&key).is_ok() {
+                        keys.insert(at + 1, key);
+                    }
+                }
+                if forward && at + 1 < keys.len() {
+                    cursor.next();
+                    at += 1;
+                } else if at > 0 {
+                    cursor.prev();
+                    at -= 1;
+                }
+                let found = cursor.key().map(|(key, _)| key);
+                assert_eq!(found, Some(&keys[at][..]), "{options:?}");
+            }
+            // Every entry right before the cursor lies behind a remembered one.
+            if at > 0 && keys[at - 1].len() < 60 {
+                let mut key = keys[at - 1].clone();
+                key.push(0);
+                if insert(&key).is_ok() {
+                    keys.insert(at, key);
+                    at += 1;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Keys of four bytes, the old ones even, the new ones odd.
+fn number(key: &[u8]) -> u32 {
+    key.iter()
+        .fold(0, |number, &byte| number << 8 | u32::from(byte))
+}
+
+/// Walks while another thread inserts between; nothing old is skipped, the order
+/// is strict, and what was added before a step is not passed over by it.
+fn walk_beside_a_writer(builder: MemTableBuilder, forward: bool) -> Result<(), Error> {
+    const OLD: u32 = 10_000;
+    let table = builder.build()?;
+    let value = [1; 40];
+    for index in 0..OLD {
+        let key = (index * 7919 % OLD * 2).to_be_bytes();
+        table.add(1, Kind::VALUE, &key, &value)?;
+    }
+    let (stop, added) = (AtomicBool::new(false), AtomicU32::new(0));
+    thread::scope(|scope| {
+        let (table, stop, added) = (&table, &stop, &added);
+        let writer = scope.spawn(move || {
+            for index in 0..OLD {
+                let key = (index * 6007 % OLD * 2 + 1).to_be_bytes();
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                table.add(2, Kind::VALUE, &key, &value)?;
+                added.store(index + 1, Ordering::Relaxed);
+            }
+            Ok::<_, Error>(())
+        });
+        let mut walks = 0;
+        while walks < 4 || added.load(Ordering::Relaxed) < OLD / 2 && !writer.is_finished() {
+            walks += 1;
+            let mut cursor = table.iter();
+            if forward {
+                cursor.seek_to_first();
+            } else {
+                cursor.seek_to_last();
+            }
+            let (mut old, mut last) = (0, None);
+            while let Some((key, _)) = cursor.key() {
+                let here = number(key);
+                if let Some(last) = last {
+                    assert_eq!(last < here, forward, "{last} and {here}");
+                    assert!(here.abs_diff(last) <= 2, "skipped from {last} to {here}");
+                }
+                (old, last) = (old + u32::from(here % 2 == 0), Some(here));
+                if forward {
+                    cursor.next();
+                } else {
+                    cursor.prev();
+                }
+            }
+            assert_eq!(old, OLD, "each of them once");
+        }
+        stop.store(true, Ordering::Relaxed);
+        writer
+            .join()
+            .unwrap_or_else(|_| panic!("the writer panicked"))?;
+        let added = added.load(Ordering::Relaxed);
+        assert!(added > 0);
+        assert_eq!(table.stats().entries, u64::from(OLD + added));
+        Ok(())
+    })
+}
+
+#[test]
+fn s5_nothing_is_skipped_backward_beside_a_writer() -> Result<(), Error> {
+    walk_beside_a_writer(MemTable::builder(), false)?;
+    walk_beside_a_writer(MemTable::builder().max_height(4).branching(16), false)
+}
+
+#[test]
+fn s5_nothing_is_skipped_forward_beside_a_writer() -> Result<(), Error> {
+    walk_beside_a_writer(MemTable::builder(), true)?;
+    walk_beside_a_writer(MemTable::builder().max_height(4).branching(16), true)
+}
+
+/// S2: batches of several threads into the same gaps; each entry once.
+#[test]
+fn s2_batches_of_many_threads() -> Result<(), Error> {
+    const THREADS: u32 = 4;
+    const EACH: u32 = 3000;
+    let table = MemTable::builder().build()?;
+    let added: u64 = thread::scope(|scope| {
+        let writers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let table = &table;
+                scope.spawn(move || {
+                    let mut random = Random(u64::from(thread));
+                    let mut added = 0;
+                    for _ in 0..EACH / 30 {
+                        // From a small world, so that threads collide.
+                        let rows: Vec<_> = (0..30)
+                            .map(|_| row((random.below(6000) as u32).to_be_bytes(), 1))
+                            .collect();
+                        let rows = refs(&rows);
+                        let mut left = &rows[..];
+                        let mut writer = table.writer()?;
+                        while let Err(refused) = writer.add_batch(left) {
+                            assert_eq!(refused.error, Error::Duplicate);
+                            added += refused.added as u64;
+                            left = &left[refused.added + 1..];
+                        }
+                        added += left.len() as u64;
+                    }
+                    Ok::<_, Error>(added)
+                })
+            })
+            .collect();
+        writers
+            .into_iter()
+            .map(|writer| {
+                writer
+                    .join()
+                    .unwrap_or_else(|_| panic!("a writer panicked"))
+            })
+            .sum::<Result<u64, Error>>()
+    })?;
+    let found = rows_of(&table)?;
+    assert!(found.is_sorted_by(|a, b| a.user_key < b.user_key));
+    assert_eq!((found.len() as u64, table.stats().entries), (added, added));
+    Ok(())
+}

@@ -25,6 +25,8 @@ pub(super) struct Heights {
     source: HeightSource,
     max_height: usize,
     branching: u64,
+    /// The base-2 logarithm of the branching where that is a power of two, else 0.
+    bits: u32,
     /// A uniform 64-bit draw below this goes one level up.
     threshold: u64,
 }
@@ -35,6 +37,11 @@ impl Heights {
             source,
             max_height,
             branching: u64::from(branching),
+            bits: if branching.is_power_of_two() {
+                branching.ilog2()
+            } else {
+                0
+            },
             threshold: u64::MAX / u64::from(branching),
         }
     }
@@ -51,6 +58,13 @@ impl Heights {
     /// once it is scaled up.
     #[inline]
     fn climb(&self, mut draw: u64) -> usize {
+        // No branch depends on the draw: a mispredicted one costs as much as a
+        // good part of an append.
+        match self.bits {
+            0 => {}
+            1 => return (1 + draw.leading_zeros() as usize).min(self.max_height),
+            bits => return (1 + (draw.leading_zeros() / bits) as usize).min(self.max_height),
+        }
         let mut height = 1;
         while height < self.max_height && draw < self.threshold {
             draw *= self.branching;

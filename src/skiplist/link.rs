@@ -80,7 +80,7 @@ impl<C: Comparator> SkipList<C> {
                 linked();
             }
         }
-        splice.prev[..height].fill(node.offset);
+        splice.move_behind(node.offset, height);
         if trusted {
             splice.height = known.max(height);
         }

@@ -35,7 +35,7 @@ const MOST_LINES: usize = 8;
 /// With which step the rungs, asked for with the first one, have likely come.
 const RUNGS_CAME: u32 = if CHECKED { 2 } else { 3 };
 /// From which step on it pays to wait for a whole zone at once.
-const ZONES_PAY: u32 = if CHECKED { 1 } else { 12 };
+const ZONES_PAY: u32 = if CHECKED { 2 } else { 12 };
 /// Models take few steps, and must see it all.
 const CHECKED: bool = cfg!(any(loom, shuttle));
 /// When the ends of a zone lie this close in memory, in units, then entries were
@@ -79,10 +79,8 @@ pub struct Trail {
     gate: Offset,
     /// The level on which the gate was found.
     level: usize,
-    /// Steps forward since the seek.
+    /// Steps forward since the seek, up to [`ZONES_PAY`].
     steps: u32,
-    /// With which step the first rungs are to be looked at.
-    due: u32,
     /// Nodes before the cursor, ascending.
     behind: [Offset; BEHIND],
     behind_len: usize,
@@ -96,8 +94,7 @@ impl Default for Trail {
             rungs: [0; RUNGS + 1],
             gate: 0,
             level: 0,
-            steps: 0,
-            due: 0,
+            steps: ZONES_PAY,
             behind: [0; BEHIND],
             behind_len: 0,
             backward: false,
@@ -110,7 +107,7 @@ impl Trail {
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.gate = 0;
-        (self.steps, self.due) = (0, 0);
+        self.steps = ZONES_PAY;
         self.behind_len = 0;
         self.backward = false;
     }
@@ -131,7 +128,7 @@ impl Trail {
             self.rungs[level] = next;
         }
         if level == 0 {
-            (self.gate, self.level, self.due) = (next, 0, 1);
+            (self.gate, self.level, self.steps) = (next, 0, 0);
         }
     }
 }
@@ -207,8 +204,7 @@ impl<C: Comparator> SkipList<C> {
     /// this list only.
     #[inline]
     pub(crate) unsafe fn next(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
-        trail.steps = trail.steps.wrapping_add(1);
-        if trail.gate == node || trail.steps == trail.due {
+        if trail.gate == node || trail.steps < ZONES_PAY {
             // SAFETY: passed on from the caller.
             unsafe { self.look_ahead(trail, node) };
         }
@@ -224,11 +220,16 @@ impl<C: Comparator> SkipList<C> {
     #[inline(never)]
     unsafe fn look_ahead(&self, trail: &mut Trail, node: Offset) {
         let view = self.view();
+        trail.steps = (trail.steps + 1).min(ZONES_PAY);
+        let came = trail.steps == RUNGS_CAME;
+        if trail.gate != node && trail.steps != 1 && !came {
+            return;
+        }
         // SAFETY: passed on from the caller.
         let lines = unsafe { self.lines(view, node) };
-        if trail.steps == trail.due {
+        if trail.steps == 1 || came {
             // SAFETY: a trail's rungs were found in this list, on their levels.
-            unsafe { self.look_at_rungs(trail, lines) };
+            unsafe { self.look_at_rungs(trail, came, lines) };
         }
         if trail.gate == node {
             // SAFETY: passed on from the caller.
@@ -241,10 +242,8 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// As for [`next`](Self::next).
-    unsafe fn look_at_rungs(&self, trail: &mut Trail, lines: usize) {
+    unsafe fn look_at_rungs(&self, trail: &Trail, came: bool, lines: usize) {
         let view = self.view();
-        let came = trail.due == RUNGS_CAME;
-        trail.due = if came { 0 } else { RUNGS_CAME };
         let ahead = trail.rungs[self.zones.near].abs_diff(trail.rungs[0]) > IN_ORDER;
         for level in (1..=self.zones.near).filter(|_| ahead) {
             let rung = trail.rungs[level];

@@ -70,7 +70,7 @@ pub mod checker {
 
     impl Context {
         /// That of a writer that has inserted nothing yet.
-        pub fn new() -> Self {
+        pub fn empty() -> Self {
             Self(InsertContext::new())
         }
     }

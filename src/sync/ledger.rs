@@ -190,7 +190,7 @@ faults! {
         killed by ["arena::two_threads_one_shard"];
     FAULT_SKIPLIST_LINK_TOP_DOWN: "loom",
         "a node is linked from its top level down",
-        killed by ["skiplist::search_through_a_tall_node", "skiplist::equal_prefixes_read_the_record"];
+        killed by ["skiplist::three_writers_one_gap", "batch::tall_batch_and_tall_writer"];
     FAULT_SKIPLIST_STORE_LINK: "loom",
         "concurrent inserts link by store instead of compare-exchange",
         killed by ["skiplist::two_writers_one_gap"];

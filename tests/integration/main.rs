@@ -20,3 +20,4 @@ mod pool;
 mod sequences;
 mod threads;
 mod varint;
+mod walks;

@@ -37,7 +37,7 @@ const APART: [&[u8]; 3] = [b"m1", b"z1", b"a1"];
 
 /// Inserts three entries that lie apart: their writer then searches in groups.
 fn scattered(list: &List, keys: [&'static [u8]; 3]) -> checker::Context {
-    let mut context = checker::Context::new();
+    let mut context = checker::Context::empty();
     let mut ticket = list
         .arena()
         .reserve(3 * ENTRY_BYTES)

@@ -28,7 +28,7 @@ fn batch_far_away(list: &List, keys: &[[u8; 2]]) {
         .reserve(FAR_BYTES + (16 << 10))
         .expect("there is room");
     ticket.allocate(FAR_BYTES).expect("it was reserved");
-    insert_batch(list, &mut ticket, &mut Context::new(), &entries).expect("no duplicate");
+    insert_batch(list, &mut ticket, &mut Context::empty(), &entries).expect("no duplicate");
 }
 
 fn entry(key: &[u8; 2]) -> EntryRef<'_> {

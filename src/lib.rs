@@ -37,7 +37,7 @@ pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{Corruption, Error, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
-    PrefixExtractor, ReverseBytewiseComparator, SequenceNumber,
+    PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
 };
 pub use memtable::{Lookup, MemTable, MemTableBuilder, MergeBase, Stats, VisibleIter, Writer};
 pub use skiplist::{BatchError, Hint};

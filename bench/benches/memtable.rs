@@ -16,6 +16,7 @@ fn plan(data: &Data) -> Plan {
     Plan {
         entries: ENTRIES,
         payload: data.payload(),
+        shared_prefix: &[],
         huge_pages: false,
         pages: Pages::Cold,
         linear_fill_limit: 0,

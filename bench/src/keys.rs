@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use crate::random::mix;
 
+/// The prefix of [`KeyShape::Shared32`].
+const TENANT: &[u8] = b"tenant-42/tab-07";
+
 /// The shape of the keys. All keys of one table have the same length, and bytewise order is the
 /// order of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +38,29 @@ impl KeyShape {
         }
     }
 
+    /// What all keys of a table of so many entries share: what an engine would know from the table
+    /// before.
+    #[must_use]
+    pub const fn shared_prefix(self, entries: usize) -> &'static [u8] {
+        match self {
+            Self::Random(_) => &[],
+            Self::Shared32 => TENANT,
+            // The largest key, stored or not, is below twice the number of entries.
+            Self::Seq8 => {
+                let zeroes = (2 * entries as u64).leading_zeros() / 8;
+                const ZEROES: &[u8] = &[0; 8];
+                ZEROES.split_at(zeroes as usize).0
+            }
+        }
+    }
+
     /// Appends the key with number `id`. Distinct numbers give distinct keys: [`mix`] is a
     /// bijection.
     fn push(self, id: u64, bytes: &mut Vec<u8>) {
         match self {
             Self::Random(length) => push_random(id, length, bytes),
             Self::Shared32 => {
-                bytes.extend_from_slice(b"tenant-42/tab-07");
+                bytes.extend_from_slice(TENANT);
                 push_random(id, 16, bytes);
             }
             Self::Seq8 => bytes.extend_from_slice(&id.to_be_bytes()),

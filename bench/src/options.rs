@@ -281,6 +281,7 @@ impl Options {
         Plan {
             entries: cell.entries,
             payload: cell.keys.key_len() + cell.values,
+            shared_prefix: cell.keys.shared_prefix(cell.entries),
             huge_pages: self.huge_pages,
             pages: cell.pages,
             linear_fill_limit: self.linear_fill_limit,

@@ -15,6 +15,8 @@ pub struct Plan {
     pub entries: usize,
     /// Key and value bytes of each.
     pub payload: usize,
+    /// What all keys share.
+    pub shared_prefix: &'static [u8],
     /// Whether arenas that can should ask for huge pages.
     pub huge_pages: bool,
     /// Whether pages of tables that were dropped are to be used again.

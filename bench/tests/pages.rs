@@ -19,6 +19,7 @@ fn faults<S: Subject>(data: &Data, pages: Pages) -> usize {
     let plan = Plan {
         entries: ENTRIES,
         payload: data.payload(),
+        shared_prefix: &[],
         huge_pages: false,
         pages,
         linear_fill_limit: 0,

@@ -13,7 +13,8 @@ use core::cmp::Ordering;
 /// links. That is right only for an order in which the prefix of a key tells
 /// something, so it is off unless the type says otherwise: set
 /// [`BYTE_PREFIX`](Self::BYTE_PREFIX) and implement [`prefix`](Self::prefix)
-/// such that `a < b` implies `prefix(a) <= prefix(b)`.
+/// such that `a < b` implies `prefix(a) <= prefix(b)`, and that equal keys have
+/// equal prefixes.
 pub trait Comparator: Send + Sync + 'static {
     /// True when [`prefix`](Self::prefix) follows the order.
     const BYTE_PREFIX: bool = false;
@@ -42,7 +43,7 @@ pub struct BytewiseComparator;
 
 /// The first four bytes as a big-endian number, zeroes where the key is shorter.
 #[inline]
-fn first_four(user_key: &[u8]) -> u32 {
+pub(super) fn first_four(user_key: &[u8]) -> u32 {
     if let Some(bytes) = user_key.first_chunk::<4>() {
         return u32::from_be_bytes(*bytes);
     }

@@ -3,12 +3,14 @@
 mod comparator;
 mod kind;
 mod prefix;
+mod shared;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 pub use comparator::{BytewiseComparator, Comparator, ReverseBytewiseComparator};
 pub use kind::Kind;
 pub use prefix::{CappedPrefix, FixedPrefix, PrefixExtractor};
+pub use shared::SharedPrefixComparator;
 
 /// Orders the versions of one key; a larger number is newer. 56 bits are used.
 pub type SequenceNumber = u64;

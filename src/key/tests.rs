@@ -35,6 +35,27 @@ fn prefixes_follow_the_order<C: Comparator>(comparator: C) {
 fn e7_prefixes_follow_the_order_that_they_shorten() {
     prefixes_follow_the_order(BytewiseComparator);
     prefixes_follow_the_order(ReverseBytewiseComparator);
+    for shared in KEYS {
+        prefixes_follow_the_order(SharedPrefixComparator::new(shared).unwrap());
+    }
+}
+
+#[test]
+fn e7_a_shared_prefix_is_passed_over() {
+    let keys = SharedPrefixComparator::between(b"shared/aXYZW", b"shared/b").unwrap();
+    assert_eq!(keys.shared_prefix(), b"shared/");
+    assert_eq!(keys.prefix(b"shared/abcde"), u32::from_be_bytes(*b"abcd"));
+    assert_eq!(keys.prefix(b"shared/"), 0);
+    assert_eq!(
+        (keys.prefix(b"share"), keys.prefix(b"shared0")),
+        (0, u32::MAX)
+    );
+    assert_eq!(keys.name(), BytewiseComparator.name());
+    let apart = SharedPrefixComparator::between(b"a", b"b").unwrap();
+    assert_eq!(
+        (apart.shared_prefix(), apart.prefix(b"abcd")),
+        (&b""[..], BytewiseComparator.prefix(b"abcd"))
+    );
 }
 
 #[test]

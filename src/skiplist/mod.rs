@@ -23,7 +23,7 @@
 //!    compare-exchange on each level, and every link is followed by an acquire
 //!    load: who finds a node sees its record and its links below.
 //! 5. **S5, shrinking links.** A link only ever moves to a smaller key.
-//! 6. **S6, exact prefixes.** A link above level 0 carries the prefix of its own
+//! 6. **S6, exact prefixes.** A link carries the prefix of its own
 //!    target in the same word. If the prefixes of target and sought key differ,
 //!    they order the keys; so both readers and writers may trust them. No
 //!    successor has the prefix plus infinity, with offset 0.

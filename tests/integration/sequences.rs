@@ -113,6 +113,7 @@ fn e7_each_comparator_agrees_with_the_model() {
         Compare::ReverseBytewise,
         Compare::Plain,
         Compare::Coarse,
+        Compare::SharedPrefix,
     ];
     for (seed, compare) in (10..).zip(all) {
         agree(seed, |config| config.compare = compare);

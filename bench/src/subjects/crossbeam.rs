@@ -211,6 +211,7 @@ mod tests {
         let plan = Plan {
             entries: 4,
             payload: 4,
+            shared_prefix: &[],
             huge_pages: false,
             pages: Pages::Cold,
             linear_fill_limit: 0,

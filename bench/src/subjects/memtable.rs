@@ -1,7 +1,7 @@
 //! verimem's memtable, through its public interface.
 
 use verimem::{
-    BytewiseComparator, EntryRef, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table, Writer,
+    EntryRef, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table, SharedPrefixComparator, Writer,
 };
 
 use super::cursor;
@@ -9,11 +9,14 @@ use super::pool::Pool;
 use crate::digest::Digest;
 use crate::subject::{Entry, Live, Plan, Subject};
 
-/// [`verimem::MemTable`] with its default comparator.
-pub struct MemTable(Table, Live);
+/// [`verimem::MemTable`] in bytewise order.
+pub struct MemTable(Table<SharedPrefixComparator>, Live);
 
 #[inline]
-fn add<'k>(mut writer: Writer<'_, BytewiseComparator>, entries: impl Iterator<Item = Entry<'k>>) {
+fn add<'k>(
+    mut writer: Writer<'_, SharedPrefixComparator>,
+    entries: impl Iterator<Item = Entry<'k>>,
+) {
     for (sequence, key, value) in entries {
         let added = writer.add(sequence, Kind::VALUE, key, value);
         added.expect("a fresh entry in an open table");
@@ -37,7 +40,7 @@ impl Subject for MemTable {
     const NAME: &'static str = "memtable";
     const OURS: bool = true;
     const ABOUT: &'static str = concat!(
-        "verimem MemTable, bytewise comparator, no protection bytes; one writer per ",
+        "verimem MemTable, told the prefix that all keys share, no protection bytes; one writer per ",
         "thread, exclusive where it is the only one; batches through one exclusive writer and ",
         "add_batch each; get, multi_get and iter",
     );
@@ -45,7 +48,8 @@ impl Subject for MemTable {
     type Stock = Pool;
 
     fn new(plan: &Plan, stock: &Pool) -> Self {
-        let builder = Table::builder()
+        let keys = SharedPrefixComparator::new(plan.shared_prefix).expect("memory");
+        let builder = Table::with_comparator(keys)
             .write_buffer_size(plan.bytes())
             .arena_block_size(plan.block_size())
             .huge_pages(plan.huge_pages);

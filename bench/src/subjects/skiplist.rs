@@ -4,7 +4,7 @@ use std::sync::Arc;
 use verimem::arena::{ArenaOptions, ConcurrentArena};
 use verimem::rep::Cursor;
 use verimem::skiplist::{SkipList as List, SkipListOptions};
-use verimem::{BytewiseComparator, EntryRef, Kind, MAX_SEQUENCE_NUMBER};
+use verimem::{EntryRef, Kind, MAX_SEQUENCE_NUMBER, SharedPrefixComparator};
 
 use super::cursor;
 use super::pool::Pool;
@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::subject::{Entry, Live, Plan, Subject};
 
 /// [`verimem::skiplist::SkipList`] with its default options, over a concurrent arena.
-pub struct SkipList(List<BytewiseComparator>, Live);
+pub struct SkipList(List<SharedPrefixComparator>, Live);
 
 const fn value<'a>((sequence, user_key, value): Entry<'a>) -> EntryRef<'a> {
     EntryRef {
@@ -36,7 +36,7 @@ impl Subject for SkipList {
     const NAME: &'static str = "skiplist";
     const OURS: bool = true;
     const ABOUT: &'static str = concat!(
-        "verimem SkipList alone, default options; insert_exclusive, or insert where others write or ",
+        "verimem SkipList alone, default options, told the prefix that all keys share; insert_exclusive, or insert where others write or ",
         "read meanwhile; insert_batch_exclusive; get and multi_get; one cursor per seek or scan",
     );
 
@@ -51,7 +51,8 @@ impl Subject for SkipList {
             ..ArenaOptions::default()
         };
         let arena = Arc::new(ConcurrentArena::new(options).expect("sound options"));
-        let list = List::new(arena, BytewiseComparator, SkipListOptions::default());
+        let keys = SharedPrefixComparator::new(plan.shared_prefix).expect("memory");
+        let list = List::new(arena, keys, SkipListOptions::default());
         Self(list.expect("sound options"), Live::default())
     }
 

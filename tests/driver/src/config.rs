@@ -18,6 +18,8 @@ pub enum Compare {
     Plain,
     /// Bytewise with byte prefixes that tell little: [`Coarse`].
     Coarse,
+    /// Bytewise, for keys that share a prefix, as some of the model's do.
+    SharedPrefix,
 }
 
 impl Compare {

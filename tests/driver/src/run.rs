@@ -1,6 +1,6 @@
 //! One run: operations on a table and on the model, compared.
 
-use verimem::{BytewiseComparator, Error, ReverseBytewiseComparator};
+use verimem::{BytewiseComparator, Error, ReverseBytewiseComparator, SharedPrefixComparator};
 use verimem_model::{
     Escaped, Histogram, KeyChoice, Keys, MAX_SEQUENCE, ModelMemTable, Op, SnapshotChoice, View,
 };
@@ -60,6 +60,9 @@ fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
         Compare::ReverseBytewise => Real::new(config, ReverseBytewiseComparator).map(boxed),
         Compare::Plain => Real::new(config, Plain).map(boxed),
         Compare::Coarse => Real::new(config, Coarse).map(boxed),
+        Compare::SharedPrefix => SharedPrefixComparator::new(b"eight---")
+            .and_then(|keys| Real::new(config, keys))
+            .map(boxed),
     };
     real.map_err(|error| Divergence::new(format!("building {config:?}"), &"a table", &error))
 }

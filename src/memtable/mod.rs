@@ -377,7 +377,7 @@ const _: () = {
     let door = core::mem::offset_of!(MemTable, door);
     assert!(rep_end <= door || door + size_of::<Door>() <= rep);
     // Cursors are copied about, and live on stacks.
-    assert!(size_of::<Cursor<&MemTable>>() <= 1024);
+    assert!(size_of::<Cursor<&MemTable>>() <= 256);
 };
 
 impl<C> Sealed for &MemTable<C> {}

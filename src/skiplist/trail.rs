@@ -6,8 +6,9 @@
 //! each of those leads to others. So a cursor cuts the way ahead into *zones*
 //! that begin at towers of growing height. When it enters a zone, it visits all
 //! of its nodes breadth first, which costs as many waits as the zone has levels
-//! rather than nodes. After a seek few steps may follow, so the first zones are
-//! left to be walked node by node, each with all of its lines asked for at once.
+//! rather than nodes. After a seek few steps may follow, so the first ones do
+//! not wait for zones; but the towers that the search came by are asked for, and
+//! once they came, the nodes that they link to.
 //!
 //! Backward there are no links at all. A search finds a tower some places
 //! before, the zone from there on is fetched in the same manner, and its nodes

@@ -3,10 +3,10 @@
 use core::cmp::Ordering;
 
 use super::Comparator;
-use super::comparator::first_four;
+use super::comparator::{BytewiseComparator, first_four};
 use crate::error::{Error, Result};
 
-/// The order of [`BytewiseComparator`](super::BytewiseComparator), for tables
+/// The order of [`BytewiseComparator`], for tables
 /// whose keys mostly share a prefix.
 ///
 /// The four bytes that are kept beside the links are those *behind* the shared
@@ -78,11 +78,11 @@ impl Comparator for SharedPrefixComparator {
 
     #[inline]
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
-        a.cmp(b)
+        BytewiseComparator.compare(a, b)
     }
 
     fn name(&self) -> &str {
-        "leveldb.BytewiseComparator"
+        BytewiseComparator.name()
     }
 
     /// Keys before all that share the prefix have the least prefix, keys after

@@ -217,35 +217,43 @@ impl RawRecord {
         let (user_key, tag) = unsafe { self.key() };
         // SAFETY: as above.
         let value = unsafe { self.value_after(user_key) };
-        let entry = EntryRef {
+        if !protection.is_empty() {
+            // SAFETY: a checksum of that protection follows the value.
+            unsafe { self.check(protection) }?;
+        }
+        Ok(EntryRef {
             user_key,
             sequence: tag_sequence(tag),
             kind: tag_kind(tag),
             value,
-        };
-        if !protection.is_empty() {
-            // SAFETY: the checksum follows the value.
-            unsafe { check(&entry, protection) }?;
-        }
-        Ok(entry)
+        })
     }
-}
 
-/// Compares the checksum stored behind the value of an entry.
-///
-/// # Safety
-///
-/// A checksum of that protection follows the entry's value.
-unsafe fn check(entry: &EntryRef<'_>, protection: Protection) -> Result<()> {
-    // SAFETY: passed on from the caller.
-    let stored = unsafe { entry.value.as_ptr().add(entry.value.len()) };
-    // SAFETY: it has `protection.len()` bytes.
-    let stored = unsafe { core::slice::from_raw_parts(stored, protection.len()) };
-    if protection.checksum(entry)[..protection.len()] == *stored {
-        return Ok(());
+    /// Compares the checksum stored behind the value. Decodes for itself, so that
+    /// an entry without one stays in registers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`] when it differs.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawRecord::new`]; the record has a checksum of that protection.
+    #[inline(never)]
+    unsafe fn check(self, protection: Protection) -> Result<()> {
+        // SAFETY: passed on from the caller; a record without a checksum is the
+        // front of one that has it.
+        let entry = unsafe { self.entry(Protection::None) }?;
+        // SAFETY: the checksum follows the value.
+        let stored = unsafe { entry.value.as_ptr().add(entry.value.len()) };
+        // SAFETY: it has `protection.len()` bytes.
+        let stored = unsafe { core::slice::from_raw_parts(stored, protection.len()) };
+        if protection.checksum(&entry)[..protection.len()] == *stored {
+            return Ok(());
+        }
+        let sequence = entry.sequence;
+        Err(Corruption::Checksum { sequence }.into())
     }
-    let sequence = entry.sequence;
-    Err(Corruption::Checksum { sequence }.into())
 }
 
 /// Reads a varint32 that is known to be whole; returns it and what follows.

@@ -186,7 +186,7 @@ impl<C: Comparator> MemTable<C> {
             .map_err(|_| Error::OutOfMemory {
                 requested: keys.len().saturating_mul(size_of::<Result<Lookup<'_>>>()),
             })?;
-        self.rep.find_all(keys, snapshot, |index, newest| {
+        Representation::find_all(&self.rep, keys, snapshot, |index, newest| {
             let answer = Lookup::read_from(&self.rep, newest, keys[index]);
             if let (Some(reads), Ok(answer)) = (&self.reads, &answer) {
                 reads.observe_get(!matches!(answer, Lookup::NotFound));
@@ -209,7 +209,7 @@ impl<C: Comparator> MemTable<C> {
         check_snapshot(snapshot)?;
         let newest = Representation::find(&self.rep, user_key, snapshot);
         // SAFETY: the position came from this list.
-        let entry = newest.map(|newest| unsafe { self.rep.entry_at(newest) });
+        let entry = newest.map(|newest| unsafe { self.rep.entry(newest) });
         let entry = entry.transpose()?;
         if let Some(reads) = &self.reads {
             reads.observe_get(entry.is_some());

@@ -82,6 +82,8 @@ pub struct Trail {
     level: usize,
     /// Steps forward since the seek, up to [`ZONES_PAY`].
     steps: u32,
+    /// Where there is something to do before the next step forward; 0 is nowhere.
+    due: Offset,
     /// Nodes before the cursor, ascending.
     behind: [Offset; BEHIND],
     behind_len: usize,
@@ -96,6 +98,7 @@ impl Default for Trail {
             gate: 0,
             level: 0,
             steps: ZONES_PAY,
+            due: 0,
             behind: [0; BEHIND],
             behind_len: 0,
             backward: false,
@@ -107,8 +110,8 @@ impl Trail {
     /// Forgets everything: the cursor is somewhere else now.
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
-        self.gate = 0;
         self.steps = ZONES_PAY;
+        self.due = 0;
         self.behind_len = 0;
         self.backward = false;
     }
@@ -129,7 +132,7 @@ impl Trail {
             self.rungs[level] = next;
         }
         if level == 0 {
-            (self.gate, self.level, self.steps) = (next, 0, 0);
+            (self.gate, self.level, self.steps, self.due) = (next, 0, 0, next);
         }
     }
 }
@@ -205,12 +208,32 @@ impl<C: Comparator> SkipList<C> {
     /// this list only.
     #[inline]
     pub(crate) unsafe fn next(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
-        if trail.gate == node || trail.steps < ZONES_PAY {
+        if trail.due == node {
             // SAFETY: passed on from the caller.
-            unsafe { self.look_ahead(trail, node) };
+            return unsafe { self.next_and_look_ahead(trail, node) };
         }
         // SAFETY: passed on from the caller.
         unsafe { self.successor(node) }
+    }
+
+    /// As [`next`](Self::next), where something is due.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
+    #[inline(never)]
+    unsafe fn next_and_look_ahead(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
+        // SAFETY: passed on from the caller.
+        unsafe { self.look_ahead(trail, node) };
+        // SAFETY: passed on from the caller.
+        let next = unsafe { self.successor(node) };
+        let stepwise = trail.steps < ZONES_PAY;
+        trail.due = if stepwise {
+            next.unwrap_or(0)
+        } else {
+            trail.gate
+        };
+        next
     }
 
     /// Fetches what lies ahead of `node`, as far as it pays.
@@ -218,7 +241,6 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// As for [`next`](Self::next).
-    #[inline(never)]
     unsafe fn look_ahead(&self, trail: &mut Trail, node: Offset) {
         let view = self.view();
         trail.steps = (trail.steps + 1).min(ZONES_PAY);
@@ -343,7 +365,7 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// As for [`next`](Self::next).
     pub(crate) unsafe fn prev(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
-        trail.gate = 0;
+        trail.due = 0;
         if let Some(last) = trail.behind_len.checked_sub(1) {
             trail.behind_len = last;
             let candidate = trail.behind[last];

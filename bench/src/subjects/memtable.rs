@@ -103,12 +103,10 @@ impl Subject for MemTable {
         cursor::seek(self.0.iter(), key, nexts, digest)
     }
 
-    #[inline]
     fn scan_forward(&self, digest: &mut Digest) -> usize {
         cursor::forward(self.0.iter(), digest)
     }
 
-    #[inline]
     fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
         cursor::backward(self.0.iter(), most, digest)
     }

@@ -98,12 +98,10 @@ impl Subject for SkipList {
         cursor::seek(Cursor::new(&self.0), key, nexts, digest)
     }
 
-    #[inline]
     fn scan_forward(&self, digest: &mut Digest) -> usize {
         cursor::forward(Cursor::new(&self.0), digest)
     }
 
-    #[inline]
     fn scan_backward(&self, most: usize, digest: &mut Digest) -> usize {
         cursor::backward(Cursor::new(&self.0), most, digest)
     }

@@ -203,6 +203,18 @@ pub(crate) struct SpaceView<'a> {
 }
 
 impl SpaceView<'_> {
+    /// The same without the borrow.
+    ///
+    /// # Safety
+    ///
+    /// The space stays alive for as long as the result is used.
+    pub(crate) unsafe fn detach(self) -> SpaceView<'static> {
+        SpaceView {
+            base: self.base,
+            space: PhantomData,
+        }
+    }
+
     /// The address of an offset.
     ///
     /// # Safety

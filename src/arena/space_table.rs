@@ -2,6 +2,7 @@
 
 use core::alloc::Layout;
 use core::fmt;
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use super::{Block, Frontier};
@@ -255,15 +256,33 @@ impl Space {
     /// What resolves offsets.
     #[inline(always)]
     pub(crate) fn view(&self) -> SpaceView<'_> {
-        SpaceView(self)
+        SpaceView {
+            space: NonNull::from(self),
+            borrow: PhantomData,
+        }
     }
 }
 
 /// A borrowed space, ready to resolve offsets.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SpaceView<'a>(&'a Space);
+pub(crate) struct SpaceView<'a> {
+    space: NonNull<Space>,
+    borrow: PhantomData<&'a Space>,
+}
 
 impl SpaceView<'_> {
+    /// The same without the borrow.
+    ///
+    /// # Safety
+    ///
+    /// The space stays alive, and in its place, for as long as the result is used.
+    pub(crate) unsafe fn detach(self) -> SpaceView<'static> {
+        SpaceView {
+            space: self.space,
+            borrow: PhantomData,
+        }
+    }
+
     /// The address of an offset.
     ///
     /// # Safety
@@ -272,7 +291,8 @@ impl SpaceView<'_> {
     /// committed block), or derives it from such an offset within its allocation.
     #[inline(always)]
     pub(crate) unsafe fn resolve(self, offset: Offset) -> NonNull<u8> {
-        let Space { slots, shift, .. } = self.0;
+        // SAFETY: borrowed for the view's lifetime, or kept alive by who detached it.
+        let Space { slots, shift, .. } = unsafe { self.space.as_ref() };
         let slot = (offset as usize) >> shift;
         let inside = bytes_of(offset & ((1 << shift) - 1));
         let address = slots[slot].with(|place| {

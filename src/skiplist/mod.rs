@@ -136,6 +136,8 @@ impl Default for SkipListOptions {
 pub struct SkipList<C = BytewiseComparator> {
     /// Read by every search; constant after `new`.
     head: Offset,
+    /// The arena's, at hand.
+    space: SpaceView<'static>,
     comparator: C,
     height: AtomicUsize,
     max_height: usize,
@@ -151,10 +153,12 @@ pub struct SkipList<C = BytewiseComparator> {
     arena: Arc<ConcurrentArena>,
 }
 
-// SAFETY: all fields but `alone` are `Send`; that one holds plain numbers.
+// SAFETY: all fields but `alone` and `space` are `Send`; the first holds plain
+// numbers, the second stands for a reference to the arena.
 unsafe impl<C: Comparator> Send for SkipList<C> {}
-// SAFETY: all fields but `alone` are `Sync`; that one is only touched by a writer
-// that is alone, ordered after the one before (the contract of `insert_alone`).
+// SAFETY: all fields but `alone` and `space` are `Sync`; the first is only touched
+// by a writer that is alone, ordered after the one before (the contract of
+// `insert_alone`), the second stands for a reference to the arena.
 unsafe impl<C: Comparator> Sync for SkipList<C> {}
 
 impl<C: Comparator> SkipList<C> {
@@ -181,7 +185,11 @@ impl<C: Comparator> SkipList<C> {
         let _head = unsafe {
             NodePtr::construct(memory.ptr, &[Word::NIL; MAX_HEIGHT][..options.max_height])
         };
+        // SAFETY: the list holds the arena, which does not move, for as long as
+        // it is used itself.
+        let space = unsafe { arena.view().detach() };
         let list = Self {
+            space,
             head: memory.offset + NodePtr::offset_in_allocation(options.max_height),
             comparator,
             height: AtomicUsize::new(1),
@@ -260,7 +268,7 @@ impl<C: Comparator> SkipList<C> {
 
     #[inline(always)]
     fn view(&self) -> SpaceView<'_> {
-        self.arena.view()
+        self.space
     }
 
     /// The address of a node.

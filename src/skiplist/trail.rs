@@ -20,7 +20,7 @@
 use super::node::RECORD_AT;
 use super::search::{Pass, Target};
 use super::{SkipList, SpaceView};
-use crate::arena::Offset;
+use crate::arena::{Offset, UNIT};
 use crate::key::{Comparator, tag_sequence};
 use crate::sync::ledger::FAULT_SKIPLIST_BELIEVE_REMEMBERED;
 use crate::sync::{LINE, fault, prefetch};
@@ -39,9 +39,9 @@ const RUNGS_CAME: u32 = if CHECKED { 2 } else { 3 };
 const ZONES_PAY: u32 = if CHECKED { 2 } else { 12 };
 /// Models take few steps, and must see it all.
 const CHECKED: bool = cfg!(any(loom, shuttle));
-/// When the ends of a zone lie this close in memory, in units, then entries were
-/// added in order, and the processor brings what comes next by itself.
-const IN_ORDER: Offset = 1 << 14;
+/// When the ends of a zone lie in memory no further apart than so many nodes, then
+/// entries were added in order, and the processor brings what comes next by itself.
+const IN_ORDER: usize = 1 << 9;
 /// Most nodes visited at a time: more than any zone of random towers has.
 const MOST_VISITS: usize = 512;
 
@@ -185,7 +185,7 @@ impl Queue {
     }
 }
 
-/// Asks for the first cache lines of a node.
+/// Asks for a node's cache lines, or the first of them.
 ///
 /// # Safety
 ///
@@ -194,9 +194,15 @@ impl Queue {
 pub(super) unsafe fn ask_for(view: SpaceView<'_>, node: Offset, lines: usize) {
     // SAFETY: passed on from the caller.
     let link0 = unsafe { view.resolve(node) };
-    for line in 0..lines {
+    for line in 0..lines.min(MOST_LINES) {
         prefetch(link0, line * LINE);
     }
+}
+
+/// Whether what lies between two nodes was added in order, by all appearances.
+fn in_order(from: Offset, until: Offset, lines: usize) -> bool {
+    let near = lines.saturating_mul(IN_ORDER * (LINE / UNIT));
+    from.abs_diff(until) as usize <= near
 }
 
 impl<C: Comparator> SkipList<C> {
@@ -267,7 +273,7 @@ impl<C: Comparator> SkipList<C> {
     /// As for [`next`](Self::next).
     unsafe fn look_at_rungs(&self, trail: &Trail, came: bool, lines: usize) {
         let view = self.view();
-        let ahead = trail.rungs[self.zones.near].abs_diff(trail.rungs[0]) > IN_ORDER;
+        let ahead = !in_order(trail.rungs[0], trail.rungs[self.zones.near], lines);
         for level in (1..=self.zones.near).filter(|_| ahead) {
             let rung = trail.rungs[level];
             if rung == 0 || rung == trail.rungs[level - 1] {
@@ -312,7 +318,7 @@ impl<C: Comparator> SkipList<C> {
         };
         trail.level = (level + 1).min(top);
         trail.gate = until;
-        if trail.steps >= ZONES_PAY && until.abs_diff(node) > IN_ORDER {
+        if trail.steps >= ZONES_PAY && !in_order(node, until, lines) {
             let mut queue = Queue::new(lines);
             queue.push(view, node, level, until);
             // SAFETY: the gate was found on this level.
@@ -330,7 +336,7 @@ impl<C: Comparator> SkipList<C> {
         let record = unsafe { Self::record(view, node) };
         // SAFETY: records stay as they are while the list is borrowed.
         let length = unsafe { record.len() };
-        (RECORD_AT + length).div_ceil(LINE).min(MOST_LINES)
+        (RECORD_AT + length).div_ceil(LINE)
     }
 
     /// Visits nodes, and those that they lead to, until there is nothing left to

@@ -40,10 +40,13 @@ pub(super) fn seek<H: Handle>(
 pub(super) fn forward<H: Handle>(mut cursor: Cursor<H>, digest: &mut Digest) -> usize {
     cursor.seek_to_first();
     let mut read = 0;
-    while fold(&cursor, digest) {
+    // A copy is written back once, and can stay in a register meanwhile.
+    let mut local = *digest;
+    while fold(&cursor, &mut local) {
         read += 1;
         cursor.next();
     }
+    *digest = local;
     read
 }
 

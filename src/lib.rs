@@ -51,7 +51,7 @@ pub mod checker {
     use crate::skiplist::{InsertContext, Sharing, SkipList};
     use crate::{BatchError, Comparator, EntryRef, Hint, Result};
 
-    pub use crate::sync::set_shard_index;
+    pub use crate::sync::{set_shard_index, visits};
 
     /// Inserts from memory set aside before, so that allocation adds no schedule points.
     pub fn insert<C: Comparator>(

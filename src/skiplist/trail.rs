@@ -284,6 +284,8 @@ impl<C: Comparator> SkipList<C> {
                 unsafe { ask_for(view, rung, lines) };
                 continue;
             }
+            #[cfg(any(loom, shuttle))]
+            crate::sync::note_visit();
             // SAFETY: as above.
             let node = unsafe { Self::node(view, rung) };
             for below in 0..=level {
@@ -351,6 +353,8 @@ impl<C: Comparator> SkipList<C> {
             let Some(Visit { node, until, level }) = queue.pop() else {
                 return;
             };
+            #[cfg(any(loom, shuttle))]
+            crate::sync::note_visit();
             // SAFETY: passed on from the caller.
             let node = unsafe { Self::node(view, node) };
             let mut until = until;

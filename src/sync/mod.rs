@@ -58,6 +58,10 @@ pub use random::seed_thread_rng;
 
 #[cfg(any(loom, shuttle))]
 pub use backend::set_shard_index;
+#[cfg(any(loom, shuttle))]
+pub(crate) use mutation::note_visit;
+#[cfg(any(loom, shuttle))]
+pub use mutation::visits;
 
 /// Resolves the ordering of a named site.
 ///

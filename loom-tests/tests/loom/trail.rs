@@ -10,7 +10,7 @@ use loom::thread;
 use verimem::arena::Ticket;
 use verimem::rep::Cursor;
 use verimem::{MAX_SEQUENCE_NUMBER, checker};
-use verimem_loom_tests::loom_model::{Bound, Model, check};
+use verimem_loom_tests::loom_model::{self, Bound, Model, Outcomes};
 
 use crate::support::{ENTRY_BYTES, List, entry, note_whole, scan, seek, wide_list};
 
@@ -25,6 +25,15 @@ fn model(name: &'static str, at_least: u64, outcomes: &'static [&'static str]) -
         at_least,
         outcomes,
     }
+}
+
+/// Checks a model, and that its cursors did visit nodes ahead of time.
+fn check(model: Model, body: impl Fn(&Outcomes) + Send + Sync + 'static) {
+    let before = checker::visits();
+    loom_model::check(model, body);
+    let visits = checker::visits() - before;
+    assert!(visits > 0, "WITNESS: {}: nothing was visited", model.name);
+    println!("visits={visits}");
 }
 
 fn add(list: &List, key: &'static [u8]) {
@@ -85,10 +94,11 @@ fn look_ahead_beside_an_insert() {
     });
 }
 
-/// As above, where the first zone itself grows, below the tower that ends it.
+/// S2, S3, S4: before zones pay, the towers that a seek came by are asked for what
+/// they link to, while another one appears before them.
 #[test]
-fn first_zone_beside_an_insert() {
-    let model = model("trail::first_zone_beside_an_insert", 10, &["ac", "abc"]);
+fn rungs_beside_an_insert() {
+    let model = model("trail::rungs_beside_an_insert", 10, &["ac", "abc"]);
     check(model, |outcomes| {
         let list = wide_list();
         add(&list, b"a1");

@@ -136,10 +136,10 @@ impl Workload {
 }
 
 impl Read {
-    /// Whether it reads the whole table.
+    /// Whether it reads neighbours.
     #[must_use]
-    pub const fn scans(self) -> bool {
-        matches!(self, Self::Forward | Self::Backward)
+    pub const fn ranges(self) -> bool {
+        matches!(self, Self::Seek(_) | Self::Forward | Self::Backward)
     }
 
     /// How many of the `probes` keys are looked up: fewer where each takes long.

@@ -174,6 +174,7 @@ impl<H: Handle> Cursor<H> {
     }
 
     /// Goes to the previous entry, or past the beginning. O(log n).
+    #[inline]
     pub fn prev(&mut self) {
         if let Some(position) = self.position {
             self.observe_step();

@@ -87,6 +87,7 @@ impl<C: Comparator> Representation for SkipList<C> {
         position(unsafe { SkipList::next(self, trail, at.get()) })
     }
 
+    #[inline]
     unsafe fn prev(&self, trail: &mut Trail, at: Position) -> Option<Position> {
         // SAFETY: passed on from the caller.
         position(unsafe { SkipList::prev(self, trail, at.get()) })

@@ -51,6 +51,7 @@
 //! Expected cost of a search or insert is O(log n) comparisons.
 
 mod batch;
+mod behind;
 mod height;
 mod insert;
 mod link;

@@ -10,27 +10,20 @@
 //! not wait for zones; but the towers that the search came by are asked for, and
 //! once they came, the nodes that they link to.
 //!
-//! Backward there are no links at all. A search finds a tower some places
-//! before, the zone from there on is fetched in the same manner, and its nodes
-//! are remembered. Each of them is checked when its turn comes: it is the
-//! predecessor if it still links to where the cursor stands.
-//!
 //! What a trail remembers decides how long a step takes, never where it leads.
 
+use super::behind::Behind;
+use super::height::MAX_HEIGHT;
 use super::node::RECORD_AT;
-use super::search::{Pass, Target};
 use super::{SkipList, SpaceView};
 use crate::arena::{Offset, UNIT};
-use crate::key::{Comparator, tag_sequence};
-use crate::sync::ledger::FAULT_SKIPLIST_BELIEVE_REMEMBERED;
-use crate::sync::{LINE, fault, prefetch};
+use crate::key::Comparator;
+use crate::sync::{LINE, prefetch};
 
 /// Levels that a trail remembers.
 const RUNGS: usize = 6;
-/// Most nodes remembered for steps backward.
-const BEHIND: usize = 32;
 /// Most visits due at a time; nodes beyond are left to the walk itself.
-const QUEUE: usize = 32;
+const QUEUE: usize = 64;
 /// Most lines of a node that are asked for.
 const MOST_LINES: usize = 8;
 /// With which step the rungs, asked for with the first one, have likely come.
@@ -52,21 +45,23 @@ pub(super) struct Zones {
     near: usize,
     /// The last and all that follow: about 64 entries each.
     top: usize,
-    /// From where a run backward begins: about 4 entries, then about 32.
-    behind: [usize; 2],
+    /// From where a run backward begins: about 4 entries, about 32, and then
+    /// about 128 each.
+    pub(super) behind: [usize; 3],
 }
 
 impl Zones {
     pub(super) fn new(branching: u32) -> Self {
         let level_of = |entries: u32| {
-            let levels = (1..=RUNGS).zip(1u32..);
-            let mut fitting = levels.filter(|&(_, level)| branching.pow(level) >= entries);
-            fitting.next().map_or(RUNGS, |(level, _)| level)
+            let levels = (1..MAX_HEIGHT).zip(1u32..);
+            let mut fitting =
+                levels.filter(|&(_, level)| branching.saturating_pow(level) >= entries);
+            fitting.next().map_or(MAX_HEIGHT, |(level, _)| level)
         };
         Self {
-            near: level_of(8),
-            top: level_of(64),
-            behind: [level_of(4), level_of(32)],
+            near: level_of(8).min(RUNGS),
+            top: level_of(64).min(RUNGS),
+            behind: [level_of(4), level_of(32), level_of(128)],
         }
     }
 }
@@ -83,12 +78,9 @@ pub struct Trail {
     /// Steps forward since the seek, up to [`ZONES_PAY`].
     steps: u32,
     /// Where there is something to do before the next step forward; 0 is nowhere.
-    due: Offset,
-    /// Nodes before the cursor, ascending.
-    behind: [Offset; BEHIND],
-    behind_len: usize,
-    /// Whether the cursor went backward since it was placed.
-    backward: bool,
+    pub(super) due: Offset,
+    /// What is remembered for steps backward.
+    pub(super) behind: Behind,
 }
 
 impl Default for Trail {
@@ -99,9 +91,7 @@ impl Default for Trail {
             level: 0,
             steps: ZONES_PAY,
             due: 0,
-            behind: [0; BEHIND],
-            behind_len: 0,
-            backward: false,
+            behind: Behind::default(),
         }
     }
 }
@@ -112,8 +102,7 @@ impl Trail {
     pub(crate) fn clear(&mut self) {
         self.steps = ZONES_PAY;
         self.due = 0;
-        self.behind_len = 0;
-        self.backward = false;
+        self.behind.clear();
     }
 
     /// A search that knows `levels` levels begins.
@@ -147,7 +136,7 @@ struct Visit {
 }
 
 /// The visits that are due, in the order in which they were asked for.
-struct Queue {
+pub(super) struct Queue {
     visits: [Visit; QUEUE],
     first: usize,
     len: usize,
@@ -156,7 +145,7 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(lines: usize) -> Self {
+    pub(super) fn new(lines: usize) -> Self {
         Self {
             visits: [Visit::default(); QUEUE],
             first: 0,
@@ -167,7 +156,7 @@ impl Queue {
 
     /// Asks for a node's memory, and remembers to look at it.
     #[inline(always)]
-    fn push(&mut self, view: SpaceView<'_>, node: Offset, level: usize, until: Offset) {
+    pub(super) fn push(&mut self, view: SpaceView<'_>, node: Offset, level: usize, until: Offset) {
         // SAFETY: only nodes of one list are pushed.
         unsafe { ask_for(view, node, self.lines) };
         if self.len < QUEUE {
@@ -333,7 +322,7 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// `node` is a position that this list returned.
-    unsafe fn lines(&self, view: SpaceView<'_>, node: Offset) -> usize {
+    pub(super) unsafe fn lines(&self, view: SpaceView<'_>, node: Offset) -> usize {
         // SAFETY: passed on from the caller.
         let record = unsafe { Self::record(view, node) };
         // SAFETY: records stay as they are while the list is borrowed.
@@ -347,7 +336,7 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// The nodes due were found in this list, on their levels.
-    unsafe fn visit_all(&self, queue: &mut Queue) {
+    pub(super) unsafe fn visit_all(&self, queue: &mut Queue) {
         let view = self.view();
         for _ in 0..MOST_VISITS {
             let Some(Visit { node, until, level }) = queue.pop() else {
@@ -367,78 +356,5 @@ impl<C: Comparator> SkipList<C> {
                 until = next;
             }
         }
-    }
-
-    /// The entry before a position; O(log n), and much less for one of many.
-    ///
-    /// # Safety
-    ///
-    /// As for [`next`](Self::next).
-    pub(crate) unsafe fn prev(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
-        trail.due = 0;
-        if let Some(last) = trail.behind_len.checked_sub(1) {
-            trail.behind_len = last;
-            let candidate = trail.behind[last];
-            // SAFETY: remembered nodes were found on level 0 of this list.
-            if unsafe { self.successor(candidate) } == Some(node)
-                || fault(&FAULT_SKIPLIST_BELIEVE_REMEMBERED)
-            {
-                return Some(candidate);
-            }
-        }
-        // SAFETY: passed on from the caller.
-        unsafe { self.look_behind(trail, node) };
-        trail.behind_len = trail.behind_len.checked_sub(1)?;
-        Some(trail.behind[trail.behind_len])
-    }
-
-    /// Remembers the nodes before `node`.
-    ///
-    /// # Safety
-    ///
-    /// As for [`next`](Self::next).
-    #[inline(never)]
-    unsafe fn look_behind(&self, trail: &mut Trail, node: Offset) {
-        // SAFETY: passed on from the caller.
-        let (user_key, tag) = unsafe { self.key_at(node) };
-        let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
-        let base = self.zones.behind[usize::from(trail.backward)];
-        trail.backward = true;
-        trail.behind_len = 0;
-        let view = self.view();
-        // SAFETY: passed on from the caller.
-        let mut queue = Queue::new(unsafe { self.lines(view, node) });
-        let mut from = self.head;
-        let mut at = self.head;
-        let before = self.descend(&target, Pass::Less, |level, stop| {
-            if level >= base {
-                from = stop.prev;
-            } else if at != stop.prev {
-                queue.push(view, at, level, stop.prev);
-            }
-            at = stop.prev;
-        });
-        // SAFETY: the search came by all these nodes, on these levels.
-        unsafe { self.visit_all(&mut queue) };
-        let mut at = from;
-        let mut seen = 0;
-        while at != node {
-            if at != self.head {
-                trail.behind[seen % BEHIND] = at;
-                seen += 1;
-            }
-            // SAFETY: `at` is the head or was found on level 0.
-            let Some(next) = (unsafe { self.successor(at) }) else {
-                // Only a comparator that contradicts itself leads past `node`.
-                trail.behind[0] = before.prev;
-                trail.behind_len = usize::from(before.prev != self.head);
-                return;
-            };
-            at = next;
-        }
-        trail
-            .behind
-            .rotate_left(if seen > BEHIND { seen % BEHIND } else { 0 });
-        trail.behind_len = seen.min(BEHIND);
     }
 }

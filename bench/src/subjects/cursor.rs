@@ -59,9 +59,11 @@ pub(super) fn backward<H: Handle>(
 ) -> usize {
     cursor.seek_to_last();
     let mut read = 0;
-    while read < most && fold(&cursor, digest) {
+    let mut local = *digest;
+    while read < most && fold(&cursor, &mut local) {
         read += 1;
         cursor.prev();
     }
+    *digest = local;
     read
 }

@@ -31,6 +31,42 @@ pub struct Model {
     pub outcomes: &'static [&'static str],
 }
 
+impl Model {
+    /// A model whose quick run is bounded by 1 preemption if the full run is bounded.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        bound: Bound,
+        at_least: u64,
+        outcomes: &'static [&'static str],
+    ) -> Self {
+        let quick = match bound {
+            Bound::Unbounded => Bound::Unbounded,
+            Bound::Preemptions(_) => Bound::Preemptions(1),
+        };
+        Self {
+            name,
+            bound,
+            quick,
+            at_least,
+            outcomes,
+        }
+    }
+
+    /// An unbounded model whose quick run is bounded by 2 preemptions.
+    #[must_use]
+    pub const fn unbounded(
+        name: &'static str,
+        at_least: u64,
+        outcomes: &'static [&'static str],
+    ) -> Self {
+        Self {
+            quick: Bound::Preemptions(2),
+            ..Self::new(name, Bound::Unbounded, at_least, outcomes)
+        }
+    }
+}
+
 /// What the executions of a model came to.
 #[derive(Debug, Clone, Default)]
 pub struct Outcomes(Arc<Mutex<BTreeSet<String>>>);

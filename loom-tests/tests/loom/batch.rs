@@ -5,32 +5,10 @@
 //! before that do not follow upon one another, so it does not expect the next
 //! one beside the last. The last character of a key is its height.
 
-use std::sync::Arc;
-
-use loom::thread;
 use verimem::{BatchError, EntryRef, Error, checker};
 use verimem_loom_tests::loom_model::{Bound, Model, check};
 
-use crate::support::{ENTRY_BYTES, List, entry, list, scan, seek};
-
-fn model(
-    name: &'static str,
-    bound: Bound,
-    at_least: u64,
-    outcomes: &'static [&'static str],
-) -> Model {
-    let quick = match bound {
-        Bound::Unbounded => Bound::Unbounded,
-        Bound::Preemptions(_) => Bound::Preemptions(1),
-    };
-    Model {
-        name,
-        bound,
-        quick,
-        at_least,
-        outcomes,
-    }
-}
+use crate::support::{ENTRY_BYTES, List, entry, list, scan, seek, spawn, spawn_insert};
 
 /// Entries in such an order that no two in a row are neighbours.
 const APART: [&[u8]; 3] = [b"m1", b"z1", b"a1"];
@@ -62,29 +40,11 @@ fn batch(
     checker::insert_batch(list, &mut ticket, context, &entries)
 }
 
-fn spawn<T: 'static>(
-    list: &Arc<List>,
-    what: impl FnOnce(&List) -> T + 'static,
-) -> thread::JoinHandle<T> {
-    let list = Arc::clone(list);
-    thread::spawn(move || {
-        checker::set_shard_index(1);
-        what(&list)
-    })
-}
-
-fn spawn_insert(list: &Arc<List>, key: &'static [u8]) -> thread::JoinHandle<Result<(), Error>> {
-    spawn(list, move |list| {
-        let mut ticket = list.arena().reserve(ENTRY_BYTES)?;
-        checker::insert(list, &mut ticket, &entry(key, 1, key))
-    })
-}
-
 /// S2, S4: two entries of a group and one of another writer in the same gap. The
 /// group's second splice is stale in any case.
 #[test]
 fn batch_and_writer_in_one_gap() {
-    let model = model(
+    let model = Model::new(
         "batch::batch_and_writer_in_one_gap",
         Bound::Unbounded,
         10,
@@ -104,7 +64,7 @@ fn batch_and_writer_in_one_gap() {
 /// As above, two levels tall: both levels are complete afterwards.
 #[test]
 fn tall_batch_and_tall_writer() {
-    let model = model(
+    let model = Model::new(
         "batch::tall_batch_and_tall_writer",
         Bound::Preemptions(6),
         100,
@@ -134,7 +94,7 @@ fn tall_batch_and_tall_writer() {
 /// Three entries in falling order: each splice but the first is stale.
 #[test]
 fn falling_batch_and_reader() {
-    let model = model(
+    let model = Model::new(
         "batch::falling_batch_and_reader",
         Bound::Unbounded,
         10,
@@ -155,7 +115,7 @@ fn falling_batch_and_reader() {
 /// says how far it came, and inserts nothing after it.
 #[test]
 fn batches_that_share_an_entry() {
-    let model = model(
+    let model = Model::new(
         "batch::batches_that_share_an_entry",
         Bound::Unbounded,
         10,
@@ -189,7 +149,7 @@ fn batches_that_share_an_entry() {
 /// S7: an entry twice in one group, beside a writer in the same gap.
 #[test]
 fn duplicate_inside_of_a_batch() {
-    let model = model(
+    let model = Model::new(
         "batch::duplicate_inside_of_a_batch",
         Bound::Unbounded,
         10,
@@ -210,7 +170,7 @@ fn duplicate_inside_of_a_batch() {
 /// S4: the only writer's batch, seen by a reader, in the order of the batch.
 #[test]
 fn exclusive_batch_and_reader() {
-    let model = model(
+    let model = Model::new(
         "batch::exclusive_batch_and_reader",
         Bound::Unbounded,
         5,
@@ -242,7 +202,7 @@ fn exclusive_batch_and_reader() {
 /// S1, S4: three lookups at a time beside an insert, through a tall node.
 #[test]
 fn lookups_beside_an_insert() {
-    let model = model(
+    let model = Model::new(
         "batch::lookups_beside_an_insert",
         Bound::Unbounded,
         10,

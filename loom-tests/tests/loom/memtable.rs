@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use loom::thread;
 use verimem::checker::set_shard_index;
 use verimem::{Error, Kind, Lookup, MemTable};
-use verimem_loom_tests::loom_model::{Bound, Model, check};
+use verimem_loom_tests::loom_model::{Model, check};
 
-use crate::support::table;
+use crate::support::{spawn, table};
 
 fn put(table: &MemTable, sequence: u64, key: &[u8]) -> Result<(), Error> {
     table.add(sequence, Kind::VALUE, key, key)
@@ -23,31 +22,10 @@ fn warm_table() -> Arc<MemTable> {
     table
 }
 
-fn spawn<T: 'static>(
-    table: &Arc<MemTable>,
-    what: impl FnOnce(&MemTable) -> T + 'static,
-) -> thread::JoinHandle<T> {
-    let table = Arc::clone(table);
-    thread::spawn(move || {
-        set_shard_index(1);
-        what(&table)
-    })
-}
-
-fn model(name: &'static str, at_least: u64, outcomes: &'static [&'static str]) -> Model {
-    Model {
-        name,
-        bound: Bound::Unbounded,
-        quick: Bound::Preemptions(2),
-        at_least,
-        outcomes,
-    }
-}
-
 /// M5: a get at a snapshot sees the version below it, whole, and never one above.
 #[test]
 fn add_against_get_at_a_snapshot() {
-    let model = model("memtable::add_against_get_at_a_snapshot", 3, &["2", "3"]);
+    let model = Model::unbounded("memtable::add_against_get_at_a_snapshot", 3, &["2", "3"]);
     check(model, |outcomes| {
         let table = warm_table();
         let reader = spawn(&table, |table| {
@@ -71,7 +49,7 @@ fn add_against_get_at_a_snapshot() {
 /// M2, M3: an entry is in the sealed table or its writer got `Sealed`.
 #[test]
 fn add_against_seal() {
-    let model = model("memtable::add_against_seal", 3, &["added", "sealed"]);
+    let model = Model::unbounded("memtable::add_against_seal", 3, &["added", "sealed"]);
     check(model, |outcomes| {
         let table = warm_table();
         let writer = spawn(&table, |table| put(table, 3, b"b1"));
@@ -106,7 +84,7 @@ fn add_against_seal() {
 /// M2: who sees the table sealed sees all of its entries and counters.
 #[test]
 fn sealed_is_complete() {
-    let model = model("memtable::sealed_is_complete", 3, &["open", "sealed"]);
+    let model = Model::unbounded("memtable::sealed_is_complete", 3, &["open", "sealed"]);
     check(model, |outcomes| {
         let table = warm_table();
         let reader = spawn(&table, |table| {
@@ -127,7 +105,7 @@ fn sealed_is_complete() {
 /// M1: exclusive writers exclude each other, and each sees what the one before did.
 #[test]
 fn exclusive_writers_take_turns() {
-    let model = model(
+    let model = Model::unbounded(
         "memtable::exclusive_writers_take_turns",
         3,
         &["both", "main", "other"],
@@ -164,7 +142,7 @@ fn exclusive_writers_take_turns() {
 /// M1: a concurrent writer and an exclusive one never are inside together.
 #[test]
 fn exclusive_against_concurrent() {
-    let model = model(
+    let model = Model::unbounded(
         "memtable::exclusive_against_concurrent",
         3,
         &["both", "concurrent", "exclusive"],
@@ -193,7 +171,7 @@ fn exclusive_against_concurrent() {
 /// M3: the counts of two writers add up.
 #[test]
 fn counters_of_two_writers() {
-    let model = model("memtable::counters_of_two_writers", 10, &["done"]);
+    let model = Model::unbounded("memtable::counters_of_two_writers", 10, &["done"]);
     check(model, |outcomes| {
         let table = warm_table();
         let other = spawn(&table, |table| put(table, 4, b"c1"));
@@ -211,7 +189,7 @@ fn counters_of_two_writers() {
 /// M4: of two equal entries one is stored and counted, the other is neither.
 #[test]
 fn duplicate_race() {
-    let model = model("memtable::duplicate_race", 4, &["main", "other"]);
+    let model = Model::unbounded("memtable::duplicate_race", 4, &["main", "other"]);
     check(model, |outcomes| {
         let table = warm_table();
         let other = spawn(&table, |table| put(table, 3, b"b1"));
@@ -230,7 +208,7 @@ fn duplicate_race() {
 /// SPEC A6: what a writer reserved is there for it, whatever others take.
 #[test]
 fn reserved_memory_against_add() {
-    let model = model("memtable::reserved_memory_against_add", 3, &["done"]);
+    let model = Model::unbounded("memtable::reserved_memory_against_add", 3, &["done"]);
     check(model, |outcomes| {
         let table = warm_table();
         let size = table.max_entry_size(2, 2).expect("within the limits");

@@ -3,61 +3,18 @@
 //! Writers run in `main`, readers are spawned before: the order in which loom
 //! sees both old and new values. The last character of a key is its height.
 
-use std::sync::Arc;
-
-use loom::thread;
 use verimem::rep::Cursor;
 use verimem::{Error, Hint, checker};
 use verimem_loom_tests::loom_model::{Bound, Model, Outcomes, check};
 
-use crate::support::{ENTRY_BYTES, List, entry, list, note_whole, scan, seek};
-
-/// Inserts a key whose value is the key, from memory set aside before.
-fn insert(list: &List, key: &'static [u8]) -> Result<(), Error> {
-    let mut ticket = list.arena().reserve(ENTRY_BYTES)?;
-    checker::insert(list, &mut ticket, &entry(key, 1, key))
-}
-
-/// Starts a thread that does one thing with the list and returns what it saw.
-fn spawn<T: 'static>(
-    list: &Arc<List>,
-    what: impl FnOnce(&List) -> T + 'static,
-) -> thread::JoinHandle<T> {
-    let list = Arc::clone(list);
-    thread::spawn(move || what(&list))
-}
-
-/// Starts a thread that inserts from a ticket taken before it starts.
-fn spawn_insert(list: &Arc<List>, key: &'static [u8]) -> thread::JoinHandle<Result<(), Error>> {
-    spawn(list, move |list| {
-        checker::set_shard_index(1);
-        insert(list, key)
-    })
-}
-
-fn model(
-    name: &'static str,
-    bound: Bound,
-    at_least: u64,
-    outcomes: &'static [&'static str],
-) -> Model {
-    let quick = match bound {
-        Bound::Unbounded => Bound::Unbounded,
-        Bound::Preemptions(_) => Bound::Preemptions(1),
-    };
-    Model {
-        name,
-        bound,
-        quick,
-        at_least,
-        outcomes,
-    }
-}
+use crate::support::{
+    ENTRY_BYTES, List, entry, insert, list, note_whole, scan, seek, spawn, spawn_insert,
+};
 
 /// S1, S4: a reader that finds an entry sees all of it.
 #[test]
 fn seen_entry_is_whole() {
-    let model = model(
+    let model = Model::new(
         "skiplist::seen_entry_is_whole",
         Bound::Unbounded,
         2,
@@ -75,7 +32,7 @@ fn seen_entry_is_whole() {
 /// S2, S4, S7: two writers between the same two nodes, nobody lost.
 #[test]
 fn two_writers_one_gap() {
-    let model = model(
+    let model = Model::new(
         "skiplist::two_writers_one_gap",
         Bound::Unbounded,
         10,
@@ -95,7 +52,7 @@ fn two_writers_one_gap() {
 /// As above, two levels tall, with a scanning reader.
 #[test]
 fn two_tall_writers_one_gap() {
-    let model = model(
+    let model = Model::new(
         "skiplist::two_tall_writers_one_gap",
         Bound::Preemptions(5),
         1_000,
@@ -116,7 +73,7 @@ fn two_tall_writers_one_gap() {
 /// Two tall writers, exhausted: both levels are complete afterwards.
 #[test]
 fn two_tall_writers_both_levels() {
-    let model = model(
+    let model = Model::new(
         "skiplist::two_tall_writers_both_levels",
         Bound::Unbounded,
         10,
@@ -140,7 +97,7 @@ fn two_tall_writers_both_levels() {
 /// As above with three writers, one of them tall.
 #[test]
 fn three_writers_one_gap() {
-    let model = model(
+    let model = Model::new(
         "skiplist::three_writers_one_gap",
         Bound::Preemptions(2),
         100,
@@ -162,7 +119,7 @@ fn three_writers_one_gap() {
 /// S2, S7: of two inserts of one key and sequence number, exactly one wins.
 #[test]
 fn duplicate_race() {
-    let model = model(
+    let model = Model::new(
         "skiplist::duplicate_race",
         Bound::Unbounded,
         4,
@@ -185,7 +142,7 @@ fn duplicate_race() {
 /// S3, S4, S6: a reader that comes down from level 1 of a node being linked.
 #[test]
 fn tall_node_and_reader() {
-    let model = model(
+    let model = Model::new(
         "skiplist::tall_node_and_reader",
         Bound::Unbounded,
         5,
@@ -205,7 +162,7 @@ fn tall_node_and_reader() {
 /// As above, past the tall node: the search goes through its links.
 #[test]
 fn search_through_a_tall_node() {
-    let model = model(
+    let model = Model::new(
         "skiplist::search_through_a_tall_node",
         Bound::Unbounded,
         5,
@@ -224,7 +181,7 @@ fn search_through_a_tall_node() {
 /// As above, where the prefixes are equal, so the record found on level 1 is read.
 #[test]
 fn equal_prefixes_read_the_record() {
-    let model = model(
+    let model = Model::new(
         "skiplist::equal_prefixes_read_the_record",
         Bound::Unbounded,
         5,
@@ -242,7 +199,7 @@ fn equal_prefixes_read_the_record() {
 /// S3: two hints that remember the same gap, used at the same time (SPEC S3).
 #[test]
 fn hint_race() {
-    let model = model("skiplist::hint_race", Bound::Unbounded, 10, &["done"]);
+    let model = Model::new("skiplist::hint_race", Bound::Unbounded, 10, &["done"]);
     check(model, |outcomes| {
         let list = list();
         let hinted = |list: &List, hint: &mut Hint, key: &'static [u8]| {
@@ -252,10 +209,7 @@ fn hint_race() {
         let mut hint = Hint::new();
         hinted(&list, &mut hint, b"a2").expect("no duplicate");
         let mut copy = hint.clone();
-        let other = spawn(&list, move |list| {
-            checker::set_shard_index(1);
-            hinted(list, &mut copy, b"c2")
-        });
+        let other = spawn(&list, move |list| hinted(list, &mut copy, b"c2"));
         hinted(&list, &mut hint, b"b2").expect("no duplicate");
         other.join().expect("no panic").expect("no duplicate");
         assert_eq!(scan(&list), "abc");
@@ -273,7 +227,7 @@ fn hint_race() {
 /// S2, S5: a cursor goes forward and back while entries are added around it.
 #[test]
 fn cursor_forward_and_back() {
-    let model = model(
+    let model = Model::new(
         "skiplist::cursor_forward_and_back",
         Bound::Unbounded,
         10,
@@ -310,7 +264,7 @@ fn cursor_forward_and_back() {
 /// S3, S8: `last` comes down while a tall last node appears.
 #[test]
 fn last_while_appending() {
-    let model = model(
+    let model = Model::new(
         "skiplist::last_while_appending",
         Bound::Unbounded,
         5,
@@ -347,7 +301,7 @@ fn exclusive(outcomes: &Outcomes, key: &'static [u8], sought: &'static [u8]) {
 /// S4: plain release stores of the only writer, seen by a reader.
 #[test]
 fn exclusive_writer_and_reader() {
-    let model = model(
+    let model = Model::new(
         "skiplist::exclusive_writer_and_reader",
         Bound::Unbounded,
         2,
@@ -359,7 +313,7 @@ fn exclusive_writer_and_reader() {
 /// As above, two levels tall: the search goes past it, by its record.
 #[test]
 fn exclusive_tall_node_and_reader() {
-    let model = model(
+    let model = Model::new(
         "skiplist::exclusive_tall_node_and_reader",
         Bound::Unbounded,
         3,

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use loom::thread;
 use verimem::arena::{ArenaOptions, ConcurrentArena};
+use verimem::checker;
 use verimem::rep::Cursor;
 use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
-use verimem::{BytewiseComparator, EntryRef, Kind, MemTable};
+use verimem::{BytewiseComparator, EntryRef, Error, Kind, MemTable};
 
 pub type List = SkipList<BytewiseComparator>;
 
@@ -55,6 +57,30 @@ pub fn table() -> Arc<MemTable> {
         .build()
         .expect("a table");
     Arc::new(table)
+}
+
+/// Starts a thread that does one thing with what is shared and returns what it
+/// saw; it allocates from a shard of its own.
+pub fn spawn<S: 'static, T: 'static>(
+    shared: &Arc<S>,
+    what: impl FnOnce(&S) -> T + 'static,
+) -> thread::JoinHandle<T> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        checker::set_shard_index(1);
+        what(&shared)
+    })
+}
+
+/// Inserts a key whose value is the key, from memory set aside before.
+pub fn insert(list: &List, key: &'static [u8]) -> Result<(), Error> {
+    let mut ticket = list.arena().reserve(ENTRY_BYTES)?;
+    checker::insert(list, &mut ticket, &entry(key, 1, key))
+}
+
+/// Starts a thread that inserts a key.
+pub fn spawn_insert(list: &Arc<List>, key: &'static [u8]) -> thread::JoinHandle<Result<(), Error>> {
+    spawn(list, move |list| insert(list, key))
 }
 
 pub fn entry<'a>(user_key: &'a [u8], sequence: u64, value: &'a [u8]) -> EntryRef<'a> {

@@ -4,28 +4,15 @@
 //! At this branching a trail works from level 1 on, and entries lie so far apart
 //! in memory that it does. The last character of a key is its height.
 
-use std::sync::Arc;
-
-use loom::thread;
 use verimem::arena::Ticket;
 use verimem::rep::Cursor;
 use verimem::{MAX_SEQUENCE_NUMBER, checker};
-use verimem_loom_tests::loom_model::{self, Bound, Model, Outcomes};
+use verimem_loom_tests::loom_model::{self, Model, Outcomes};
 
-use crate::support::{ENTRY_BYTES, List, entry, note_whole, scan, seek, wide_list};
+use crate::support::{ENTRY_BYTES, List, entry, insert, note_whole, scan, seek, spawn, wide_list};
 
 /// More bytes than entries may lie apart and still count as added in order.
 const FAR_BYTES: usize = 136 << 10;
-
-fn model(name: &'static str, at_least: u64, outcomes: &'static [&'static str]) -> Model {
-    Model {
-        name,
-        bound: Bound::Unbounded,
-        quick: Bound::Preemptions(2),
-        at_least,
-        outcomes,
-    }
-}
 
 /// Checks a model, and that its cursors did visit nodes ahead of time.
 fn check(model: Model, body: impl Fn(&Outcomes) + Send + Sync + 'static) {
@@ -37,8 +24,7 @@ fn check(model: Model, body: impl Fn(&Outcomes) + Send + Sync + 'static) {
 }
 
 fn add(list: &List, key: &'static [u8]) {
-    let mut ticket = list.arena().reserve(ENTRY_BYTES).expect("there is room");
-    checker::insert(list, &mut ticket, &entry(key, 1, key)).expect("no duplicate");
+    insert(list, key).expect("no duplicate");
 }
 
 /// Memory for entries that lie far from those before, and far from the next.
@@ -51,14 +37,6 @@ fn far_away(list: &List) -> Ticket<'_> {
 
 fn add_from(ticket: &mut Ticket<'_>, list: &List, key: &'static [u8]) {
     checker::insert(list, ticket, &entry(key, 1, key)).expect("no duplicate");
-}
-
-fn spawn<T: 'static>(
-    list: &Arc<List>,
-    what: impl FnOnce(&List) -> T + 'static,
-) -> thread::JoinHandle<T> {
-    let list = Arc::clone(list);
-    thread::spawn(move || what(&list))
 }
 
 /// The first letter of the entry at the cursor, or `-`.
@@ -75,7 +53,7 @@ fn at(cursor: &Cursor<&List>) -> String {
 /// the look ahead goes through the node on both levels.
 #[test]
 fn look_ahead_beside_an_insert() {
-    let model = model(
+    let model = Model::unbounded(
         "trail::look_ahead_beside_an_insert",
         10,
         &["abd", "abcd", "abde", "abcde"],
@@ -98,7 +76,7 @@ fn look_ahead_beside_an_insert() {
 /// they link to, while another one appears before them.
 #[test]
 fn rungs_beside_an_insert() {
-    let model = model("trail::rungs_beside_an_insert", 10, &["ac", "abc"]);
+    let model = Model::unbounded("trail::rungs_beside_an_insert", 10, &["ac", "abc"]);
     check(model, |outcomes| {
         let list = wide_list();
         add(&list, b"a1");
@@ -115,7 +93,7 @@ fn rungs_beside_an_insert() {
 /// the list before the step is not skipped.
 #[test]
 fn remembered_node_gets_a_successor() {
-    let model = model(
+    let model = Model::unbounded(
         "trail::remembered_node_gets_a_successor",
         10,
         &["- a", "- b", "b b"],
@@ -150,7 +128,7 @@ fn remembered_node_gets_a_successor() {
 /// S2 to S5: as above, with the tower that the search backward begins at new.
 #[test]
 fn tower_appears_behind_the_cursor() {
-    let model = model(
+    let model = Model::unbounded(
         "trail::tower_appears_behind_the_cursor",
         10,
         &["dca", "dcba"],
@@ -179,7 +157,7 @@ fn tower_appears_behind_the_cursor() {
 /// A cursor turns round in the middle of a zone while the zone grows.
 #[test]
 fn turning_round_beside_an_insert() {
-    let model = model(
+    let model = Model::unbounded(
         "trail::turning_round_beside_an_insert",
         10,
         &["ababa", "acaba", "acaca", "acacb", "acbcb"],

@@ -56,18 +56,29 @@ impl<C: Comparator> SkipList<C> {
             let stop = unsafe { self.walk(view, target, self.head, level, 0) };
             (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
         }
-        let node = self.write_node(memory, entry, target, layout, &splice.next[..height])?;
+        let node = self.write_node(memory, entry, target, layout, height)?;
         // Whatever happens to user code from here on, the splice is not trusted.
         splice.height = 0;
         let mut linked = Some(linked);
         let mut trusted = true;
         let top_down = fault(&FAULT_SKIPLIST_LINK_TOP_DOWN);
+        for level in (0..height).filter(|_| top_down) {
+            // SAFETY: the node has this level, and is nobody else's yet.
+            unsafe { self.construct_link(node, level, splice.next[level]) };
+        }
+        // One loop for all, since its length is random: where a processor expects
+        // it to end is a guess.
         for step in 0..height {
             let level = if top_down { height - 1 - step } else { step };
+            let next = splice.next[level];
+            if !top_down {
+                // SAFETY: as above; nobody reads this link before the next step (S3).
+                unsafe { self.construct_link(node, level, next) };
+            }
             // SAFETY: a splice holds nodes found on their level.
             let prev = unsafe { Self::node(view, splice.prev[level]) };
             // SAFETY: as above; exclusivity is the caller's.
-            if !unsafe { Self::publish(sharing, prev, level, splice.next[level], node) } {
+            if !unsafe { Self::publish(sharing, prev, level, next, node) } {
                 // SAFETY: passed on from the caller.
                 let again = unsafe { self.link_again(sharing, view, splice, node, target, level) };
                 if again.is_err() {
@@ -76,18 +87,21 @@ impl<C: Comparator> SkipList<C> {
                 }
                 trusted &= level == 0;
             }
-            if let (0, Some(linked)) = (level, linked.take()) {
+            if level == 0
+                && let Some(linked) = linked.take()
+            {
                 linked();
             }
+            // What comes next goes behind the new node.
+            splice.prev[level] = node.offset;
         }
-        splice.move_behind(node.offset, height);
         if trusted {
             splice.height = known.max(height);
         }
         Ok(node.offset)
     }
 
-    /// Allocates a node with these links and writes its record.
+    /// Allocates a node and writes its record; its links are still to be made.
     #[inline]
     fn write_node(
         &self,
@@ -95,13 +109,12 @@ impl<C: Comparator> SkipList<C> {
         entry: &EntryRef<'_>,
         target: &Target<'_>,
         layout: &Layout,
-        links: &[Word],
+        height: usize,
     ) -> Result<NewNode> {
-        let height = links.len();
         let allocated = NodePtr::size(height, layout.len);
         let place = memory.allocate(allocated)?;
         // SAFETY: fresh memory of that size, aligned to `UNIT`.
-        let ptr = unsafe { NodePtr::construct(place.ptr, links) };
+        let ptr = unsafe { NodePtr::construct(place.ptr, height) };
         // SAFETY: constructed above, and not shared yet.
         unsafe { ptr.shadow() }.write();
         // SAFETY: the allocation has `layout.len` bytes for the record.
@@ -111,8 +124,6 @@ impl<C: Comparator> SkipList<C> {
         let record = unsafe { core::slice::from_raw_parts_mut(record.as_ptr(), layout.len) };
         write_record(record, entry, layout, self.protection);
         let offset = place.offset + NodePtr::offset_in_allocation(height);
-        #[cfg(shuttle)]
-        self.remember(offset, height);
         if height > self.levels() {
             self.height
                 .fetch_max(height, ord!(SKIPLIST_HEIGHT_RAISE, Relaxed));
@@ -123,6 +134,19 @@ impl<C: Comparator> SkipList<C> {
             prefix: target.prefix(),
             allocated,
         })
+    }
+
+    /// Makes a node's own link, before anybody can read it.
+    ///
+    /// # Safety
+    ///
+    /// `level` is below the node's height, and the node is not linked there yet.
+    #[inline(always)]
+    unsafe fn construct_link(&self, node: NewNode, level: usize, next: Word) {
+        // SAFETY: passed on from the caller.
+        unsafe { node.ptr.construct_link(level, next) };
+        #[cfg(shuttle)]
+        self.remember(node.offset, level);
     }
 
     /// Links a node on one level, after a first attempt failed because somebody

@@ -183,9 +183,11 @@ impl<C: Comparator> SkipList<C> {
         }
         let memory = arena.allocate(NodePtr::size(options.max_height, 0))?;
         // SAFETY: fresh memory of that size, aligned to `UNIT`.
-        let _head = unsafe {
-            NodePtr::construct(memory.ptr, &[Word::NIL; MAX_HEIGHT][..options.max_height])
-        };
+        let head = unsafe { NodePtr::construct(memory.ptr, options.max_height) };
+        for level in 0..options.max_height {
+            // SAFETY: the head has these levels, and is nobody else's yet.
+            unsafe { head.construct_link(level, Word::NIL) };
+        }
         // SAFETY: the list holds the arena, which does not move, for as long as
         // it is used itself.
         let space = unsafe { arena.view().detach() };
@@ -205,7 +207,7 @@ impl<C: Comparator> SkipList<C> {
             arena,
         };
         #[cfg(shuttle)]
-        list.remember(list.head, list.max_height);
+        (0..list.max_height).for_each(|level| list.remember(list.head, level));
         Ok(list)
     }
 
@@ -334,14 +336,14 @@ impl<C: Comparator> SkipList<C> {
         unsafe { record.key() }
     }
 
-    /// Remembers a tower whose links must be dropped.
+    /// Remembers a link that must be dropped.
     #[cfg(shuttle)]
-    fn remember(&self, node: Offset, height: usize) {
+    fn remember(&self, node: Offset, level: usize) {
         // SAFETY: the node was just made in this list's arena.
         let link0 = unsafe { self.view().resolve(node) };
-        // SAFETY: the node has this height, and its links die with the list.
+        // SAFETY: the link was made just now, and dies with the list.
         self.towers
-            .remember(move || unsafe { node::drop_links(link0, height) });
+            .remember(move || unsafe { node::drop_link(link0, level) });
     }
 }
 

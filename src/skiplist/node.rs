@@ -100,23 +100,16 @@ impl NodePtr {
         ((height - 1) * (LINK_SIZE / UNIT)) as u32
     }
 
-    /// Makes the links, from level 0 up, and the shadow of a node in fresh memory.
+    /// Makes the shadow of a node in fresh memory; its links are still to be made.
     ///
     /// # Safety
     ///
-    /// `memory` is aligned to [`UNIT`], has [`size`](Self::size)`(links.len(), ..)`
-    /// bytes and is used by nobody else; there is at least one link.
+    /// `memory` is aligned to [`UNIT`], has [`size`](Self::size)`(height, ..)`
+    /// bytes and is used by nobody else; `height` is at least 1.
     #[inline]
-    pub(super) unsafe fn construct(memory: NonNull<u8>, links: &[Word]) -> Self {
-        let height = links.len();
+    pub(super) unsafe fn construct(memory: NonNull<u8>, height: usize) -> Self {
         // SAFETY: the level-0 link follows the `height - 1` above, inside of the allocation.
         let link0 = unsafe { memory.add((height - 1) * LINK_SIZE) };
-        for (level, word) in links.iter().enumerate() {
-            // SAFETY: the link of `level < height` is inside of the allocation.
-            let link = unsafe { link0.sub(level * LINK_SIZE) };
-            // SAFETY: aligned, in bounds, and nobody else's.
-            unsafe { link.cast().write(AtomicU64::new(word.0)) };
-        }
         // SAFETY: the shadow follows the level-0 link, inside of the allocation.
         let shadow = unsafe { link0.add(SHADOW_AT) };
         // SAFETY: aligned, in bounds, and nobody else's.
@@ -124,12 +117,27 @@ impl NodePtr {
         Self(link0)
     }
 
+    /// Makes the link of `level`.
+    ///
+    /// # Safety
+    ///
+    /// The node was made by [`construct`](Self::construct), `level` is below its
+    /// height, and nobody else uses the link yet.
+    #[inline(always)]
+    pub(super) unsafe fn construct_link(self, level: usize, next: Word) {
+        // SAFETY: the link of `level < height` is inside of the allocation.
+        let link = unsafe { self.0.sub(level * LINK_SIZE) };
+        // SAFETY: aligned, in bounds, and nobody else's.
+        unsafe { link.cast().write(AtomicU64::new(next.0)) };
+    }
+
     /// The link to the next node on `level`.
     ///
     /// # Safety
     ///
-    /// The node was made by [`construct`](Self::construct), whose writes happen
-    /// before this call, its arena outlives `'a`, and `level` is below its height.
+    /// The node was made by [`construct`](Self::construct) and this link by
+    /// [`construct_link`](Self::construct_link), whose writes happen before this
+    /// call, its arena outlives `'a`, and `level` is below its height.
     #[inline(always)]
     pub(super) unsafe fn link<'a>(self, level: usize) -> &'a AtomicU64 {
         // SAFETY: `level` is below the height, so the link is inside of the allocation.
@@ -163,18 +171,15 @@ impl NodePtr {
     }
 }
 
-/// Drops the links of a node where a checker's atomics own something.
+/// Drops a link of a node where a checker's atomics own something.
 ///
 /// # Safety
 ///
-/// The node was made by [`NodePtr::construct`] with `height`, and nobody uses
-/// it any more.
+/// The link was made by [`NodePtr::construct_link`], and nobody uses it any more.
 #[cfg(shuttle)]
-pub(super) unsafe fn drop_links(link0: NonNull<u8>, height: usize) {
-    for level in 0..height {
-        // SAFETY: the link of `level < height` is inside of the allocation.
-        let link = unsafe { link0.sub(level * LINK_SIZE) };
-        // SAFETY: `construct` made an atomic here, and nobody uses it any more.
-        unsafe { link.cast::<AtomicU64>().drop_in_place() };
-    }
+pub(super) unsafe fn drop_link(link0: NonNull<u8>, level: usize) {
+    // SAFETY: `level` is below the node's height, so the link is inside of the allocation.
+    let link = unsafe { link0.sub(level * LINK_SIZE) };
+    // SAFETY: `construct_link` made an atomic here, and nobody uses it any more.
+    unsafe { link.cast::<AtomicU64>().drop_in_place() };
 }

@@ -32,20 +32,6 @@ impl Splice {
         }
     }
 
-    /// A node of that height was linked here: what comes next goes behind it.
-    #[inline(always)]
-    pub(super) fn move_behind(&mut self, node: Offset, height: usize) {
-        // Most towers are low: a fixed number of levels spares a branch that
-        // nothing predicts.
-        const LOW: usize = 8;
-        for (level, prev) in self.prev[..LOW].iter_mut().enumerate() {
-            *prev = if level < height { node } else { *prev };
-        }
-        if height > LOW {
-            self.prev[LOW..height].fill(node);
-        }
-    }
-
     /// True when the place found is right before or right after `node`.
     #[inline(always)]
     pub(super) fn is_beside(&self, node: Offset) -> bool {

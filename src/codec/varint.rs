@@ -24,10 +24,6 @@ pub fn put_varint64(out: &mut Vec<u8>, mut value: u64) {
 /// The caller has checked that [`varint_length`] bytes are there.
 #[inline]
 pub(crate) fn write_varint32(out: &mut [u8], mut value: u32) -> usize {
-    if value < 0x80 {
-        out[0] = value as u8;
-        return 1;
-    }
     let mut at = 0;
     while value >= 0x80 {
         out[at] = value as u8 | 0x80;

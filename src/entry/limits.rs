@@ -35,19 +35,6 @@ impl Layout {
     /// Lays out a record with a key and a value of these lengths.
     #[inline]
     pub(crate) fn new(key_len: usize, value_len: usize, protection: Protection) -> Result<Self> {
-        // Most lengths take a byte each, and are far from any limit.
-        if key_len < 0x80 - TAG_LEN && value_len < 0x80 {
-            return Ok(Self {
-                internal_key_len: (key_len + TAG_LEN) as u32,
-                value_len: value_len as u32,
-                len: key_len + TAG_LEN + value_len + 2 + protection.len(),
-            });
-        }
-        Self::long(key_len, value_len, protection)
-    }
-
-    /// As [`new`](Self::new), for any lengths.
-    fn long(key_len: usize, value_len: usize, protection: Protection) -> Result<Self> {
         if key_len > MAX_USER_KEY_LEN {
             return Err(Error::KeyTooLarge {
                 length: key_len,

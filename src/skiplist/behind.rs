@@ -5,9 +5,9 @@
 //! turn comes: it is the predecessor if it still links to where the cursor stands.
 
 use super::SkipList;
+use super::node::Position;
 use super::search::{Pass, Target};
 use super::trail::{Queue, Trail};
-use crate::arena::Offset;
 use crate::key::{Comparator, tag_sequence};
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_SKIPLIST_BELIEVE_REMEMBERED;
@@ -20,7 +20,7 @@ const MOST: [usize; 3] = [16, 64, 256];
 #[derive(Debug, Default)]
 pub(super) struct Behind {
     /// Ascending.
-    nodes: Vec<Offset>,
+    nodes: Vec<Position>,
     /// Searches since the cursor was placed.
     runs: usize,
 }
@@ -48,27 +48,27 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// As for [`next`](Self::next).
     #[inline]
-    pub(crate) unsafe fn prev(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
+    pub(crate) unsafe fn prev(&self, trail: &mut Trail, at: Position) -> Option<Position> {
         trail.due = 0;
         if let Some(candidate) = trail.behind.nodes.pop() {
             // SAFETY: remembered nodes were found on level 0 of this list.
-            if unsafe { self.successor(candidate) } == Some(node)
+            if unsafe { self.successor(candidate.get()) } == Some(at)
                 || fault(&FAULT_SKIPLIST_BELIEVE_REMEMBERED)
             {
                 return Some(candidate);
             }
         }
         // SAFETY: passed on from the caller.
-        unsafe { self.look_behind(&mut trail.behind, node) }
+        unsafe { self.look_behind(&mut trail.behind, at) }
     }
 
-    /// Finds the node before `node`, and remembers those before that one.
+    /// Finds the node before a position, and remembers those before that one.
     ///
     /// # Safety
     ///
     /// As for [`next`](Self::next).
     #[inline(never)]
-    unsafe fn look_behind(&self, behind: &mut Behind, node: Offset) -> Option<Offset> {
+    unsafe fn look_behind(&self, behind: &mut Behind, at: Position) -> Option<Position> {
         let run = behind.runs.min(MOST.len() - 1);
         behind.runs = run + 1;
         let nodes = &mut behind.nodes;
@@ -77,47 +77,47 @@ impl<C: Comparator> SkipList<C> {
         let room = nodes.try_reserve_exact(MOST[run]).map_or(0, |()| MOST[run]);
 
         // SAFETY: passed on from the caller.
-        let (user_key, tag) = unsafe { self.key_at(node) };
+        let (user_key, tag) = unsafe { self.key_at(at) };
         let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
         // Above the highest tower, that would be the whole list.
         let highest = self.levels().saturating_sub(1).max(1);
         let base = self.zones.behind[run].min(highest);
         let view = self.view();
         // SAFETY: passed on from the caller.
-        let mut queue = Queue::new(unsafe { self.lines(view, node) });
+        let mut queue = Queue::new(unsafe { self.lines(view, at.get()) });
         let mut from = self.head;
-        let mut at = self.head;
+        let mut above = self.head;
         let before = self.descend(&target, Pass::Less, |level, stop| {
             if level >= base {
                 from = stop.prev;
-            } else if at != stop.prev {
-                queue.push(view, at, level, stop.prev);
+            } else if above != stop.prev {
+                queue.push(view, above, level, stop.prev);
             }
-            at = stop.prev;
+            above = stop.prev;
         });
         // SAFETY: the search came by all these nodes, on these levels.
         unsafe { self.visit_all(&mut queue) };
 
         let mut prev = None;
-        let mut at = from;
+        let mut node = from;
         let mut seen = 0;
-        while at != node {
-            if at != self.head {
-                prev = Some(at);
+        while node != at.get() {
+            if let Some(position) = self.position(node) {
+                prev = Some(position);
                 if nodes.len() < room {
-                    nodes.push(at);
+                    nodes.push(position);
                 } else if room > 0 {
-                    nodes[seen % room] = at;
+                    nodes[seen % room] = position;
                 }
                 seen += 1;
             }
-            // SAFETY: `at` is the head or was found on level 0.
-            let Some(next) = (unsafe { self.successor(at) }) else {
-                // Only a comparator that contradicts itself leads past `node`.
+            // SAFETY: the node is the head or was found on level 0.
+            let Some(next) = (unsafe { self.successor(node) }) else {
+                // Only a comparator that contradicts itself leads past the cursor.
                 nodes.clear();
-                return (before.prev != self.head).then_some(before.prev);
+                return self.position(before.prev);
             };
-            at = next;
+            node = next.get();
         }
         if seen > nodes.len() && room > 0 {
             nodes.rotate_left(seen % room);

@@ -76,6 +76,7 @@ use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
 use crate::sync::{Arc, AtomicUsize, UnsafeCell, unique_id};
 use height::Heights;
+pub(crate) use node::Position;
 use node::{NodePtr, Word};
 use trail::Zones;
 
@@ -314,11 +315,11 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// # Safety
     ///
-    /// `node` is a position that this list returned.
+    /// `at` is a position that this list returned.
     #[inline]
-    pub(crate) unsafe fn entry_at(&self, node: Offset) -> Result<EntryRef<'_>> {
+    pub(crate) unsafe fn entry_at(&self, at: Position) -> Result<EntryRef<'_>> {
         // SAFETY: positions are nodes found by following links.
-        let record = unsafe { Self::record(self.view(), node) };
+        let record = unsafe { Self::record(self.view(), at.get()) };
         // SAFETY: records stay as they are while the list is borrowed.
         unsafe { record.entry(self.protection) }
     }
@@ -327,11 +328,11 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// # Safety
     ///
-    /// `node` is a position that this list returned.
+    /// `at` is a position that this list returned.
     #[inline]
-    pub(crate) unsafe fn key_at(&self, node: Offset) -> (&[u8], u64) {
+    pub(crate) unsafe fn key_at(&self, at: Position) -> (&[u8], u64) {
         // SAFETY: positions are nodes found by following links.
-        let record = unsafe { Self::record(self.view(), node) };
+        let record = unsafe { Self::record(self.view(), at.get()) };
         // SAFETY: records stay as they are while the list is borrowed.
         unsafe { record.key() }
     }

@@ -20,6 +20,7 @@
 //!
 //! Sizes come from `size_of`, because a checker's atomics are larger.
 
+use core::num::NonZero;
 use core::ptr::NonNull;
 
 use crate::arena::{Offset, UNIT};
@@ -42,6 +43,10 @@ const _: () = assert!(
     "a production node has eight bytes before its record"
 );
 
+/// The offset of a node with an entry: never 0, so that a place in the list, or none,
+/// is one word.
+pub(crate) type Position = NonZero<Offset>;
+
 /// What a link holds: the successor's prefix and offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
@@ -59,6 +64,12 @@ impl Word {
     #[inline(always)]
     pub(super) const fn offset(self) -> Offset {
         self.0 as u32
+    }
+
+    /// The successor, if there is one.
+    #[inline(always)]
+    pub(super) const fn position(self) -> Option<Position> {
+        NonZero::new(self.offset())
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@
 
 use smallvec::SmallVec;
 
-use super::node::{LINK_SIZE, RECORD_AT, Word};
+use super::node::{LINK_SIZE, Position, RECORD_AT, Word};
 use super::search::{RECORD_LINES, Stop, Target};
 use super::trail::ask_for;
 use super::{SkipList, SpaceView};
@@ -132,7 +132,7 @@ impl<C: Comparator> SkipList<C> {
         &self,
         keys: &[&[u8]],
         sequence: SequenceNumber,
-        mut found: impl FnMut(usize, Option<Offset>),
+        mut found: impl FnMut(usize, Option<Position>),
     ) {
         let view = self.view();
         let levels = self.levels();

@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 
 use super::height::MAX_HEIGHT;
-use super::node::{NodePtr, Word};
+use super::node::{NodePtr, Position, Word};
 use super::trail::{Trail, ask_for};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
@@ -212,14 +212,14 @@ impl<C: Comparator> SkipList<C> {
     /// The newest entry of the target's user key that is not newer than the
     /// target; O(log n). Most keys that are not there are known by their prefix.
     #[inline]
-    pub(crate) fn find(&self, target: &Target<'_>) -> Option<Offset> {
+    pub(crate) fn find(&self, target: &Target<'_>) -> Option<Position> {
         let stop = self.descend(target, Pass::Less, |_, _| ());
         self.found(stop.word, target)
     }
 
     /// The node that a link leads to, if its user key is the target's.
     #[inline(always)]
-    pub(super) fn found(&self, word: Word, target: &Target<'_>) -> Option<Offset> {
+    pub(super) fn found(&self, word: Word, target: &Target<'_>) -> Option<Position> {
         let next = word.offset();
         if next == 0 || C::BYTE_PREFIX && word.prefix() != target.prefix {
             return None;
@@ -231,12 +231,12 @@ impl<C: Comparator> SkipList<C> {
         // SAFETY: records stay as they are while the list is borrowed.
         let (user_key, _) = unsafe { record.key() };
         let same = self.comparator.compare(user_key, target.user_key).is_eq();
-        same.then_some(next)
+        word.position().filter(|_| same)
     }
 
     /// The first entry at or after the target; O(log n).
     #[inline]
-    pub(crate) fn seek(&self, trail: &mut Trail, target: &Target<'_>) -> Option<Offset> {
+    pub(crate) fn seek(&self, trail: &mut Trail, target: &Target<'_>) -> Option<Position> {
         trail.begin(self.levels());
         let stop = self.descend(target, Pass::Less, |level, stop| {
             trail.note(level, stop.word.offset());
@@ -244,23 +244,23 @@ impl<C: Comparator> SkipList<C> {
         let next = stop.word.offset();
         // SAFETY: a link led to `next`, or it is 0, which is not read.
         unsafe { ask_for(self.view(), next, RECORD_LINES) };
-        (next != 0).then_some(next)
+        stop.word.position()
     }
 
     /// The last entry at or before the target; O(log n).
-    pub(crate) fn seek_for_prev(&self, target: &Target<'_>) -> Option<Offset> {
+    pub(crate) fn seek_for_prev(&self, target: &Target<'_>) -> Option<Position> {
         let Stop { prev, .. } = self.descend(target, Pass::LessOrEqual, |_, _| ());
-        (prev != self.head).then_some(prev)
+        self.position(prev)
     }
 
     /// The last entry before the target; O(log n).
-    pub(crate) fn seek_before(&self, target: &Target<'_>) -> Option<Offset> {
+    pub(crate) fn seek_before(&self, target: &Target<'_>) -> Option<Position> {
         let Stop { prev, .. } = self.descend(target, Pass::Less, |_, _| ());
-        (prev != self.head).then_some(prev)
+        self.position(prev)
     }
 
     /// The first entry; O(1).
-    pub(crate) fn first(&self, trail: &mut Trail) -> Option<Offset> {
+    pub(crate) fn first(&self, trail: &mut Trail) -> Option<Position> {
         let levels = self.levels();
         trail.begin(levels);
         // SAFETY: the head is a node of every level.
@@ -272,8 +272,14 @@ impl<C: Comparator> SkipList<C> {
         }
         // SAFETY: as above.
         let first = unsafe { self.successor(self.head) };
-        trail.note(0, first.unwrap_or(0));
+        trail.note(0, first.map_or(0, Position::get));
         first
+    }
+
+    /// The position of a node, unless it is the head.
+    #[inline(always)]
+    pub(super) fn position(&self, node: Offset) -> Option<Position> {
+        Position::new(node).filter(|_| node != self.head)
     }
 
     /// The successor of a node on level 0.
@@ -282,16 +288,15 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// `node` is the head or a position that this list returned.
     #[inline(always)]
-    pub(super) unsafe fn successor(&self, node: Offset) -> Option<Offset> {
+    pub(super) unsafe fn successor(&self, node: Offset) -> Option<Position> {
         // SAFETY: the head and positions are nodes of this list.
         let node = unsafe { Self::node(self.view(), node) };
         // SAFETY: every node is on level 0.
-        let word = unsafe { Self::link(node, 0) };
-        (word.offset() != 0).then_some(word.offset())
+        unsafe { Self::link(node, 0) }.position()
     }
 
     /// The last entry; O(log n).
-    pub(crate) fn last(&self) -> Option<Offset> {
+    pub(crate) fn last(&self) -> Option<Position> {
         let view = self.view();
         let mut prev = self.head;
         for level in (0..self.levels()).rev() {
@@ -306,14 +311,14 @@ impl<C: Comparator> SkipList<C> {
                 prev = next;
             }
         }
-        (prev != self.head).then_some(prev)
+        self.position(prev)
     }
 
     /// An entry at random, every one about as likely as any other; O(log n).
     ///
     /// From the top down, one of the nodes between the two chosen above is taken
     /// with equal chances, as RocksDB's `RandomSeek` does.
-    pub(crate) fn random(&self) -> Option<Offset> {
+    pub(crate) fn random(&self) -> Option<Position> {
         let view = self.view();
         let (mut from, mut until) = (self.head, 0);
         for level in (0..self.levels().min(MAX_HEIGHT)).rev() {
@@ -340,7 +345,7 @@ impl<C: Comparator> SkipList<C> {
         if from == self.head {
             self.first(&mut Trail::default())
         } else {
-            Some(from)
+            self.position(from)
         }
     }
 

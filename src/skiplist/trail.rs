@@ -14,7 +14,7 @@
 
 use super::behind::Behind;
 use super::height::MAX_HEIGHT;
-use super::node::RECORD_AT;
+use super::node::{Position, RECORD_AT};
 use super::{SkipList, SpaceView};
 use crate::arena::{Offset, UNIT};
 use crate::key::Comparator;
@@ -199,10 +199,11 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// # Safety
     ///
-    /// `node` is a position that this list returned, and the trail was used with
+    /// `at` is a position that this list returned, and the trail was used with
     /// this list only.
     #[inline]
-    pub(crate) unsafe fn next(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
+    pub(crate) unsafe fn next(&self, trail: &mut Trail, at: Position) -> Option<Position> {
+        let node = at.get();
         if trail.due == node {
             // SAFETY: passed on from the caller.
             return unsafe { self.next_and_look_ahead(trail, node) };
@@ -217,14 +218,14 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// As for [`next`](Self::next).
     #[inline(never)]
-    unsafe fn next_and_look_ahead(&self, trail: &mut Trail, node: Offset) -> Option<Offset> {
+    unsafe fn next_and_look_ahead(&self, trail: &mut Trail, node: Offset) -> Option<Position> {
         // SAFETY: passed on from the caller.
         unsafe { self.look_ahead(trail, node) };
         // SAFETY: passed on from the caller.
         let next = unsafe { self.successor(node) };
         let stepwise = trail.steps < ZONES_PAY;
         trail.due = if stepwise {
-            next.unwrap_or(0)
+            next.map_or(0, Position::get)
         } else {
             trail.gate
         };

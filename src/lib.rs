@@ -30,6 +30,7 @@ mod error;
 mod key;
 pub mod memtable;
 pub mod rep;
+pub mod sequencer;
 pub mod skiplist;
 mod sync;
 
@@ -39,7 +40,9 @@ pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
     PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
 };
-pub use memtable::{Lookup, MemTable, MemTableBuilder, MergeBase, Stats, VisibleIter, Writer};
+pub use memtable::{
+    Lookup, MemTable, MemTableBuilder, MergeBase, Reader, Stats, Visibility, VisibleIter, Writer,
+};
 pub use skiplist::{BatchError, Hint};
 pub use sync::{ledger, seed_thread_rng};
 

@@ -9,6 +9,8 @@ mod batch;
 mod checker;
 #[path = "loom/memtable.rs"]
 mod memtable;
+#[path = "loom/sequencer.rs"]
+mod sequencer;
 #[path = "loom/skiplist.rs"]
 mod skiplist;
 #[path = "loom/support.rs"]

@@ -5,6 +5,8 @@ use crate::error::{Error, Result};
 use crate::key::{Comparator, Kind, SequenceNumber};
 use crate::rep::Representation;
 
+use super::visibility::{Visibility, sees};
+
 /// What a table says of a key at a snapshot (SPEC G1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -68,18 +70,21 @@ impl<'a> Lookup<'a> {
         rep: &'a R,
         user_key: &[u8],
         snapshot: SequenceNumber,
+        visibility: &impl Visibility,
     ) -> Result<Lookup<'a>> {
-        Self::read_from(rep, rep.find(user_key, snapshot), user_key)
+        Self::read_from(rep, rep.find(user_key, snapshot), user_key, visibility)
     }
 
-    /// Reads the versions of `user_key` from its newest on.
+    /// Reads the visible versions of `user_key` from its newest on.
     #[inline]
     pub(super) fn read_from<R: Representation>(
         rep: &'a R,
         newest: Option<R::Position>,
         user_key: &[u8],
+        visibility: &impl Visibility,
     ) -> Result<Lookup<'a>> {
-        let Some(position) = newest else {
+        let mut versions = Versions::new(rep, user_key, visibility);
+        let Some(position) = newest.and_then(|newest| versions.visible_from(newest)) else {
             return Ok(Lookup::NotFound);
         };
         // SAFETY: the position came from this representation.
@@ -91,7 +96,7 @@ impl<'a> Lookup<'a> {
             ..
         } = entry;
         if kind == Kind::MERGE {
-            return Self::read_merge(rep, position, user_key, entry);
+            return Self::read_merge(versions, position, entry);
         }
         Ok(if kind.is_tombstone() {
             Lookup::Deleted { sequence, kind }
@@ -104,28 +109,20 @@ impl<'a> Lookup<'a> {
         })
     }
 
-    fn read_merge<R: Representation>(
-        rep: &'a R,
+    fn read_merge<R: Representation, V: Visibility>(
+        mut versions: Versions<'a, '_, R, V>,
         mut position: R::Position,
-        user_key: &[u8],
         newest: EntryRef<'a>,
     ) -> Result<Lookup<'a>> {
         let mut operands = Vec::new();
         push(&mut operands, newest.value)?;
-        let mut trail = R::Trail::default();
         let base = loop {
-            // SAFETY: the position came from this representation.
-            let Some(older) = (unsafe { rep.next(&mut trail, position) }) else {
+            let Some(older) = versions.visible_after(position) else {
                 break MergeBase::Missing;
             };
             position = older;
-            // SAFETY: as above.
-            let (found, _) = unsafe { rep.key(position) };
-            if rep.comparator().compare(found, user_key).is_ne() {
-                break MergeBase::Missing;
-            }
-            // SAFETY: as above.
-            let entry = unsafe { rep.entry(position) }?;
+            // SAFETY: the position came from this representation.
+            let entry = unsafe { versions.rep.entry(position) }?;
             let EntryRef {
                 sequence,
                 kind,
@@ -149,6 +146,58 @@ impl<'a> Lookup<'a> {
             sequence: newest.sequence,
             base,
         })
+    }
+}
+
+/// The versions of one key, from some position on.
+struct Versions<'a, 'k, R: Representation, V> {
+    rep: &'a R,
+    user_key: &'k [u8],
+    visibility: &'k V,
+    trail: R::Trail,
+}
+
+impl<'a, 'k, R: Representation, V: Visibility> Versions<'a, 'k, R, V> {
+    #[inline(always)]
+    fn new(rep: &'a R, user_key: &'k [u8], visibility: &'k V) -> Self {
+        Self {
+            rep,
+            user_key,
+            visibility,
+            trail: R::Trail::default(),
+        }
+    }
+
+    /// The first visible version at or after one of them.
+    #[inline(always)]
+    fn visible_from(&mut self, position: R::Position) -> Option<R::Position> {
+        // Not even the number is read where all are visible.
+        if self.visibility.min_uncommitted() == SequenceNumber::MAX {
+            return Some(position);
+        }
+        // SAFETY: the position came from this representation.
+        let (_, sequence) = unsafe { self.rep.key(position) };
+        if sees(self.visibility, sequence) {
+            return Some(position);
+        }
+        self.visible_after(position)
+    }
+
+    /// The first visible version after one of them.
+    fn visible_after(&mut self, mut position: R::Position) -> Option<R::Position> {
+        loop {
+            // SAFETY: the position came from this representation.
+            position = unsafe { self.rep.next(&mut self.trail, position) }?;
+            // SAFETY: as above.
+            let (found, sequence) = unsafe { self.rep.key(position) };
+            let comparator = self.rep.comparator();
+            if comparator.compare(found, self.user_key).is_ne() {
+                return None;
+            }
+            if sees(self.visibility, sequence) {
+                return Some(position);
+            }
+        }
     }
 }
 

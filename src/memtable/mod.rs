@@ -33,14 +33,18 @@ mod lookup;
 mod options;
 #[cfg(feature = "bytes")]
 mod pinned;
+mod reader;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
+mod visibility;
 mod visible;
 mod writer;
 
 pub use counters::{ReadStats, Stats};
 pub use lookup::{Lookup, MergeBase};
 pub use options::MemTableBuilder;
+pub use reader::Reader;
+pub use visibility::{Everything, Visibility};
 pub use visible::VisibleIter;
 pub use writer::Writer;
 
@@ -147,12 +151,25 @@ impl<C: Comparator> MemTable<C> {
     /// [`Error::OutOfMemory`] when there is none for the list of operands.
     #[inline]
     pub fn get(&self, user_key: &[u8], snapshot: SequenceNumber) -> Result<Lookup<'_>> {
-        check_snapshot(snapshot)?;
-        let lookup = Lookup::read(&self.rep, user_key, snapshot)?;
+        self.reader(snapshot)?.get(user_key)
+    }
+
+    /// Point reads at `snapshot`, with more to choose than [`get`](Self::get) has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SequenceTooLarge`].
+    #[inline]
+    pub fn reader(&self, snapshot: SequenceNumber) -> Result<Reader<'_, C>> {
+        Reader::new(self, snapshot)
+    }
+
+    /// Counts an answer, if the table keeps such counters.
+    #[inline]
+    fn observe(&self, answer: &Lookup<'_>) {
         if let Some(reads) = &self.reads {
-            reads.observe_get(!matches!(lookup, Lookup::NotFound));
+            reads.observe_get(!matches!(answer, Lookup::NotFound));
         }
-        Ok(lookup)
     }
 
     /// What the table says of each key at `snapshot`, in the order of `keys`,
@@ -179,21 +196,7 @@ impl<C: Comparator> MemTable<C> {
         keys: &[&[u8]],
         snapshot: SequenceNumber,
     ) -> Result<Vec<Result<Lookup<'_>>>> {
-        check_snapshot(snapshot)?;
-        let mut answers = Vec::new();
-        answers
-            .try_reserve_exact(keys.len())
-            .map_err(|_| Error::OutOfMemory {
-                requested: keys.len().saturating_mul(size_of::<Result<Lookup<'_>>>()),
-            })?;
-        Representation::find_all(&self.rep, keys, snapshot, |index, newest| {
-            let answer = Lookup::read_from(&self.rep, newest, keys[index]);
-            if let (Some(reads), Ok(answer)) = (&self.reads, &answer) {
-                reads.observe_get(!matches!(answer, Lookup::NotFound));
-            }
-            answers.push(answer);
-        });
-        Ok(answers)
+        self.reader(snapshot)?.multi_get(keys)
     }
 
     /// The newest entry of `user_key` at `snapshot`, of whatever kind. O(log n).

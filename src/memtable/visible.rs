@@ -6,6 +6,7 @@ use core::ops::Bound;
 use smallvec::SmallVec;
 
 use super::lookup::Lookup;
+use super::visibility::{Everything, Visibility, sees};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
@@ -92,8 +93,9 @@ const STEPS_BEFORE_SEEK: usize = 8;
 /// assert!(!keys.valid());
 /// # Ok::<(), verimem::Error>(())
 /// ```
-pub struct VisibleIter<H: Handle> {
+pub struct VisibleIter<H: Handle, V = Everything> {
     cursor: Cursor<H>,
+    visibility: V,
     snapshot: SequenceNumber,
     lower: Bound<KeyBuffer>,
     upper: Bound<KeyBuffer>,
@@ -115,6 +117,7 @@ impl<H: Handle> VisibleIter<H> {
         };
         Self {
             cursor: Cursor::new(handle),
+            visibility: Everything,
             snapshot: snapshot.min(MAX_SEQUENCE_NUMBER),
             lower,
             upper,
@@ -122,6 +125,22 @@ impl<H: Handle> VisibleIter<H> {
         }
     }
 
+    /// The same iterator at no entry, which sees only what `visibility` lets it see
+    /// of its snapshot.
+    pub fn with_visibility<V: Visibility>(mut self, visibility: V) -> VisibleIter<H, V> {
+        self.cursor.clear();
+        VisibleIter {
+            cursor: self.cursor,
+            visibility,
+            snapshot: self.snapshot,
+            lower: self.lower,
+            upper: self.upper,
+            refused: self.refused,
+        }
+    }
+}
+
+impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     fn check(&self) -> Result<()> {
         self.refused.clone().map_or(Ok(()), Err)
     }
@@ -157,7 +176,8 @@ impl<H: Handle> VisibleIter<H> {
         let Some((user_key, sequence)) = self.cursor.key() else {
             return Ok(Lookup::NotFound);
         };
-        Lookup::read(self.cursor.handle().rep(), user_key, sequence)
+        let rep = self.cursor.handle().rep();
+        Lookup::read(rep, user_key, sequence, &self.visibility)
     }
 
     /// Goes to the first visible key.
@@ -309,6 +329,8 @@ impl<H: Handle> VisibleIter<H> {
                 let user_key = keep(user_key)?;
                 // At the newest visible version, or at the next key.
                 self.cursor.seek(&user_key, self.snapshot);
+            } else if !sees(&self.visibility, sequence) {
+                self.cursor.next();
             } else if self.at_tombstone()? {
                 self.leave_forward()?;
             } else {
@@ -327,17 +349,27 @@ impl<H: Handle> VisibleIter<H> {
             }
             let user_key = keep(user_key)?;
             self.cursor.seek(&user_key, self.snapshot);
-            let comparator = self.cursor.handle().rep().comparator();
-            let visible = self
-                .cursor
-                .key()
-                .is_some_and(|(found, _)| comparator.compare(found, &user_key).is_eq());
-            if visible && !self.at_tombstone()? {
+            if self.at_visible_version(&user_key) && !self.at_tombstone()? {
                 break;
             }
             self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
         }
         Ok(())
+    }
+
+    /// Steps on to the first visible version of `user_key`; false if there is none.
+    fn at_visible_version(&mut self, user_key: &[u8]) -> bool {
+        while let Some((found, sequence)) = self.cursor.key() {
+            let comparator = self.cursor.handle().rep().comparator();
+            if comparator.compare(found, user_key).is_ne() {
+                return false;
+            }
+            if sees(&self.visibility, sequence) {
+                return true;
+            }
+            self.cursor.next();
+        }
+        false
     }
 
     /// True when the cursor is at a tombstone.
@@ -367,7 +399,7 @@ impl<H: Handle> VisibleIter<H> {
     }
 }
 
-impl<H: Handle> fmt::Debug for VisibleIter<H> {
+impl<H: Handle, V: Visibility> fmt::Debug for VisibleIter<H, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VisibleIter")
             .field("key", &self.key())

@@ -168,6 +168,40 @@ sites! {
         because "who sees the table sealed sees all of its entries and counters",
         killed by ["memtable::sealed_is_complete"];
 
+    SEQUENCER_IN_FLIGHT_ADD: Relaxed, with "none",
+        because "a count that bounds itself: only that no two of its read-modify-writes are at once matters", killed by [];
+    SEQUENCER_IN_FLIGHT_SUB: Relaxed, with "none",
+        because "as SEQUENCER_IN_FLIGHT_ADD; what a slot holds is settled by maximum, whatever the order", killed by [];
+    SEQUENCER_NEXT_LOAD: Relaxed, with "SEQUENCER_NEXT_TAKE",
+        because "a guess that the compare-exchange verifies", killed by [];
+    SEQUENCER_NEXT_TAKE: Relaxed, with "none",
+        because "hands out numbers, once each; no data comes with them", killed by [];
+    SEQUENCER_NEXT_TAKE_FAILED: Relaxed, with "none",
+        because "the value is only the next guess", killed by [];
+    SEQUENCER_SLOT_DONE: Release, with "SEQUENCER_SLOT_LOAD",
+        because "hands what the owner added to whoever publishes it",
+        killed by ["sequencer::reader_sees_whole_batches"];
+    SEQUENCER_SLOT_LOAD: Acquire, with "SEQUENCER_SLOT_DONE",
+        because "who publishes a range passes on what its owner added",
+        killed by ["sequencer::reader_sees_whole_batches"];
+    SEQUENCER_PUBLISHED_VISIT: AcqRel, with "SEQUENCER_PUBLISHED_VISIT",
+        because "two owners that are done at the same time each mark their slot and then look at the other's: the second to come by here sees the mark of the first, so one of them publishes both",
+        killed by ["sequencer::nobody_is_forgotten"];
+    SEQUENCER_PUBLISH: Release, with "SEQUENCER_PUBLISHED_ACQUIRE",
+        because "hands on what the owners of the ranges added; being a read-modify-write, it continues the release sequences of those before",
+        killed by ["sequencer::reader_sees_whole_batches"];
+    SEQUENCER_PUBLISH_FAILED: Relaxed, with "none",
+        because "the value is only the next guess: what lies behind it is acquired slot by slot", killed by [];
+    SEQUENCER_PUBLISHED_ACQUIRE: Acquire, with "SEQUENCER_PUBLISH",
+        because "who sees a number published sees all entries up to it",
+        killed by ["sequencer::reader_sees_whole_batches"];
+    SEQUENCER_FAULT_PUBLISH: Release, with "none",
+        because "part of a planted fault, compiled out of production", killed by [];
+    SEQUENCER_ABORTED_STORE: Relaxed, with "SEQUENCER_ABORTED_LOAD",
+        because "happens before the range is published, and so before every view that includes it; the list itself is behind a lock", killed by [];
+    SEQUENCER_ABORTED_LOAD: Relaxed, with "SEQUENCER_ABORTED_STORE",
+        because "follows an acquire load of what is published", killed by [];
+
     COUNTER_ADD: Relaxed, with "DOOR_LEAVE",
         because "a sum; exact for whoever is ordered after the writers by the door", killed by [];
     COUNTER_MIN: Relaxed, with "DOOR_LEAVE",
@@ -212,6 +246,12 @@ faults! {
     FAULT_SKIPLIST_BELIEVE_REMEMBERED: "loom",
         "a step backward believes a remembered node without a look at its link",
         killed by ["trail::remembered_node_gets_a_successor"];
+    FAULT_SEQUENCER_PUBLISH_OWN: "loom",
+        "a writer publishes its own range without a look at those before it",
+        killed by ["sequencer::reader_sees_whole_batches"];
+    FAULT_SEQUENCER_FORGET_ABORT: "loom",
+        "the range of a writer that failed is published like any other",
+        killed by ["sequencer::failed_writer"];
     FAULT_MEMTABLE_NO_DRAIN: "loom",
         "seal returns without waiting for the writers inside",
         killed by ["memtable::add_against_seal"];

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::merge::MergeFailure;
+
 /// A result whose error is [`enum@Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
@@ -82,6 +84,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The merge operator could not fold a key's operands.
+    #[error(transparent)]
+    MergeFailed(#[from] MergeFailure),
     /// Bytes are not what they were, or never were an entry.
     #[error(transparent)]
     Corruption(#[from] Corruption),

@@ -29,6 +29,7 @@ mod entry;
 mod error;
 mod key;
 pub mod memtable;
+pub mod merge;
 pub mod rep;
 pub mod sequencer;
 pub mod skiplist;

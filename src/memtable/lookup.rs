@@ -61,6 +61,9 @@ pub enum MergeBase<'a> {
     },
     /// This table does not say: older ones may.
     Missing,
+    /// Whatever it is, it makes no difference: the merge operator said that the
+    /// operands are enough. Only where one was asked.
+    Unneeded,
 }
 
 impl<'a> Lookup<'a> {
@@ -71,17 +74,21 @@ impl<'a> Lookup<'a> {
         user_key: &[u8],
         snapshot: SequenceNumber,
         visibility: &impl Visibility,
+        enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
-        Self::read_from(rep, rep.find(user_key, snapshot), user_key, visibility)
+        let newest = rep.find(user_key, snapshot);
+        Self::read_from(rep, newest, user_key, visibility, enough)
     }
 
-    /// Reads the visible versions of `user_key` from its newest on.
+    /// Reads the visible versions of `user_key` from its newest on, until `enough`
+    /// operands were read, newest first.
     #[inline]
     pub(super) fn read_from<R: Representation>(
         rep: &'a R,
         newest: Option<R::Position>,
         user_key: &[u8],
         visibility: &impl Visibility,
+        enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let mut versions = Versions::new(rep, user_key, visibility);
         let Some(position) = newest.and_then(|newest| versions.visible_from(newest)) else {
@@ -96,7 +103,7 @@ impl<'a> Lookup<'a> {
             ..
         } = entry;
         if kind == Kind::MERGE {
-            return Self::read_merge(versions, position, entry);
+            return Self::read_merge(versions, position, entry, enough);
         }
         Ok(if kind.is_tombstone() {
             Lookup::Deleted { sequence, kind }
@@ -113,10 +120,14 @@ impl<'a> Lookup<'a> {
         mut versions: Versions<'a, '_, R, V>,
         mut position: R::Position,
         newest: EntryRef<'a>,
+        enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let mut operands = Vec::new();
         push(&mut operands, newest.value)?;
         let base = loop {
+            if enough(&operands) {
+                break MergeBase::Unneeded;
+            }
             let Some(older) = versions.visible_after(position) else {
                 break MergeBase::Missing;
             };
@@ -199,6 +210,11 @@ impl<'a, 'k, R: Representation, V: Visibility> Versions<'a, 'k, R, V> {
             }
         }
     }
+}
+
+/// Reads all operands.
+pub(super) fn never(_operands: &[&[u8]]) -> bool {
+    false
 }
 
 /// Appends an operand, or says that there is no memory for it.

@@ -29,6 +29,7 @@
 
 mod counters;
 mod door;
+mod fold;
 mod lookup;
 mod options;
 #[cfg(feature = "bytes")]
@@ -55,6 +56,7 @@ use crate::arena::{ArenaUsage, ConcurrentArena};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::merge::MergeOperator;
 use crate::rep::{Cursor, Handle, ReadObserver, Representation, Sealed, SkipListRep};
 use crate::sync::Arc;
 use counters::{Counters, ReadCounters};
@@ -82,6 +84,8 @@ pub struct MemTable<C = BytewiseComparator> {
     reads: Option<ReadCounters>,
     id: u64,
     earliest_sequence: SequenceNumber,
+    merge_operator: Option<Arc<dyn MergeOperator>>,
+    max_successive_merges: usize,
     door: Door,
     counters: Counters,
 }

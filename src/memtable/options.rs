@@ -5,6 +5,7 @@ use crate::arena::{ArenaOptions, ArenaPool, Budget, ConcurrentArena};
 use crate::entry::Protection;
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::merge::MergeOperator;
 use crate::skiplist::{HeightSource, SkipList, SkipListOptions};
 use crate::sync::{Arc, unique_id};
 
@@ -28,6 +29,8 @@ pub struct MemTableBuilder<C = BytewiseComparator> {
     list: SkipListOptions,
     earliest_sequence: SequenceNumber,
     track_reads: bool,
+    merge_operator: Option<Arc<dyn MergeOperator>>,
+    max_successive_merges: usize,
 }
 
 impl<C: Comparator> MemTableBuilder<C> {
@@ -38,6 +41,8 @@ impl<C: Comparator> MemTableBuilder<C> {
             list: SkipListOptions::default(),
             earliest_sequence: 0,
             track_reads: false,
+            merge_operator: None,
+            max_successive_merges: 0,
         }
     }
 
@@ -139,6 +144,26 @@ impl<C: Comparator> MemTableBuilder<C> {
         self
     }
 
+    /// What folds merge operands, see [`Reader::get_merged`](super::Reader::get_merged).
+    /// Default: none; operands are stored and returned all the same.
+    pub fn merge_operator(mut self, operator: Arc<dyn MergeOperator>) -> Self {
+        self.merge_operator = Some(operator);
+        self
+    }
+
+    /// How many operands of a key may lie upon each other in this table before the next
+    /// one is folded with them and the entry below into a value, as it is written
+    /// (SPEC W5). 0, the default, never folds.
+    ///
+    /// Only exclusive writers fold, since a concurrent one may still be adding an entry
+    /// that belongs below; and only operands whose base is in this table. The entries
+    /// of such a key must be added in the order of their sequence numbers. An operand
+    /// whose merge fails is stored as it is: reading the key reports the failure.
+    pub fn max_successive_merges(mut self, operands: usize) -> Self {
+        self.max_successive_merges = operands;
+        self
+    }
+
     /// Makes the table.
     ///
     /// # Errors
@@ -151,12 +176,20 @@ impl<C: Comparator> MemTableBuilder<C> {
                 sequence: self.earliest_sequence,
             });
         }
+        if self.max_successive_merges > 0 && self.merge_operator.is_none() {
+            return Err(Error::InvalidOption {
+                option: "max_successive_merges",
+                reason: "needs a merge operator",
+            });
+        }
         let arena = Arc::new(ConcurrentArena::new(self.arena)?);
         Ok(MemTable {
             rep: SkipList::new(arena, self.comparator, self.list)?,
             reads: self.track_reads.then(ReadCounters::new).transpose()?,
             id: unique_id(),
             earliest_sequence: self.earliest_sequence,
+            merge_operator: self.merge_operator,
+            max_successive_merges: self.max_successive_merges,
             door: Door::new(),
             counters: Counters::new(),
         })

@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use super::lookup::never;
 use super::visibility::{Everything, Visibility};
 use super::{Lookup, MemTable};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
+use crate::merge::{Merged, Merger};
 use crate::rep::Representation;
 
 /// Reads of a table at one snapshot.
@@ -67,9 +69,42 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
     #[inline]
     pub fn get(&self, user_key: &[u8]) -> Result<Lookup<'t>> {
         let rep = &self.table.rep;
-        let lookup = Lookup::read(rep, user_key, self.snapshot, &self.visibility)?;
+        let lookup = Lookup::read(rep, user_key, self.snapshot, &self.visibility, never)?;
         self.table.observe(&lookup);
         Ok(lookup)
+    }
+
+    /// As [`get`](Self::get), with the operands folded by the table's merge operator
+    /// if what lies below them is in the table, too, or makes no difference.
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    /// use std::sync::Arc;
+    /// use verimem::merge::{Merged, StringAppend};
+    /// use verimem::{Kind, MemTable};
+    ///
+    /// let append = Arc::new(StringAppend { delimiter: b' ' });
+    /// let table = MemTable::builder().merge_operator(append).build()?;
+    /// table.add(1, Kind::VALUE, b"k", b"one")?;
+    /// table.add(2, Kind::MERGE, b"k", b"two")?;
+    /// let Merged::Found { value, .. } = table.reader(2)?.get_merged(b"k")? else { panic!() };
+    /// assert_eq!(value, Cow::Borrowed(&b"one two"[..]));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get); [`Error::Unsupported`] when there are operands and
+    /// the table has no operator; [`Error::MergeFailed`].
+    pub fn get_merged(&self, user_key: &[u8]) -> Result<Merged<'t>> {
+        let operator = self.table.merge_operator.as_deref();
+        let enough = |operands: &[&[u8]]| {
+            operator.is_some_and(|operator| operator.is_enough(user_key, operands))
+        };
+        let rep = &self.table.rep;
+        let lookup = Lookup::read(rep, user_key, self.snapshot, &self.visibility, enough)?;
+        self.table.observe(&lookup);
+        Merged::of(user_key, lookup, operator)
     }
 
     /// What the table says of each key, in the order of `keys`, which may be any.
@@ -89,7 +124,7 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
             })?;
         let rep = &self.table.rep;
         Representation::find_all(rep, keys, self.snapshot, |index, newest| {
-            let answer = Lookup::read_from(rep, newest, keys[index], &self.visibility);
+            let answer = Lookup::read_from(rep, newest, keys[index], &self.visibility, never);
             if let Ok(answer) = &answer {
                 self.table.observe(answer);
             }

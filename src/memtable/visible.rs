@@ -5,7 +5,7 @@ use core::ops::Bound;
 
 use smallvec::SmallVec;
 
-use super::lookup::Lookup;
+use super::lookup::{Lookup, never};
 use super::visibility::{Everything, Visibility, sees};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
@@ -177,7 +177,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
             return Ok(Lookup::NotFound);
         };
         let rep = self.cursor.handle().rep();
-        Lookup::read(rep, user_key, sequence, &self.visibility)
+        Lookup::read(rep, user_key, sequence, &self.visibility, never)
     }
 
     /// Goes to the first visible key.

@@ -117,19 +117,49 @@ impl<'t, C: Comparator> Writer<'t, C> {
         value: &[u8],
     ) -> Result<()> {
         let entry = Self::checked(sequence, kind, user_key, value)?;
+        if self.folds(kind) {
+            let mut folded = Vec::new();
+            let entry = self.fold(entry, &mut folded)?;
+            return self.insert(&entry);
+        }
+        self.insert(&entry)
+    }
+
+    /// Inserts an entry near the last one.
+    #[inline]
+    fn insert(&mut self, entry: &EntryRef<'_>) -> Result<()> {
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
-        let linked = || counts.count(&entry);
+        let linked = || counts.count(entry);
         match self.side {
             // SAFETY: any number of writers may insert concurrently; memory and
             // context are the list's own.
             Side::Shared => unsafe {
                 let context = &mut self.context;
-                rep.insert_near(Sharing::Concurrent, memory, context, &entry, linked)
+                rep.insert_near(Sharing::Concurrent, memory, context, entry, linked)
             },
             // SAFETY: the door lets one exclusive writer in at a time, and whoever
             // is let in sees what the one before did (M1).
-            Side::Exclusive => unsafe { rep.insert_alone(memory, &entry, linked) },
+            Side::Exclusive => unsafe { rep.insert_alone(memory, entry, linked) },
         }
+    }
+
+    /// Whether this writer folds entries of this kind.
+    #[inline]
+    fn folds(&self, kind: Kind) -> bool {
+        self.side == Side::Exclusive && self.table.folds(kind)
+    }
+
+    /// What is stored in place of an operand: a value, if it is time to fold.
+    fn fold<'e>(&self, operand: EntryRef<'e>, value: &'e mut Vec<u8>) -> Result<EntryRef<'e>> {
+        let Some(folded) = self.table.fold(&operand)? else {
+            return Ok(operand);
+        };
+        *value = folded;
+        Ok(EntryRef {
+            kind: Kind::VALUE,
+            value,
+            ..operand
+        })
     }
 
     /// As [`add`](Self::add) for each of the entries, in their order, with
@@ -156,6 +186,9 @@ impl<'t, C: Comparator> Writer<'t, C> {
             .iter()
             .position(|entry| entry.kind == Kind::RANGE_DELETION);
         let accepted = &entries[..refused.unwrap_or(entries.len())];
+        if accepted.iter().any(|entry| self.folds(entry.kind)) {
+            return self.add_each(entries);
+        }
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = |entry: &EntryRef<'_>| counts.count(entry);
         match self.side {
@@ -173,6 +206,15 @@ impl<'t, C: Comparator> Writer<'t, C> {
         })
     }
 
+    /// Adds entries one by one: what an operand is folded with may be in this batch.
+    fn add_each(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
+        for (added, entry) in entries.iter().enumerate() {
+            self.add(entry.sequence, entry.kind, entry.user_key, entry.value)
+                .map_err(|error| BatchError { added, error })?;
+        }
+        Ok(())
+    }
+
     /// As [`add`](Self::add), near where the hint was last used. O(log d) when
     /// that is `d` entries away.
     ///
@@ -187,7 +229,11 @@ impl<'t, C: Comparator> Writer<'t, C> {
         user_key: &[u8],
         value: &[u8],
     ) -> Result<()> {
-        let entry = Self::checked(sequence, kind, user_key, value)?;
+        let mut entry = Self::checked(sequence, kind, user_key, value)?;
+        let mut folded = Vec::new();
+        if self.folds(kind) {
+            entry = self.fold(entry, &mut folded)?;
+        }
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = || counts.count(&entry);
         let sharing = match self.side {

@@ -4,6 +4,8 @@
 mod hostile;
 #[cfg(target_os = "linux")]
 mod memory;
+mod merges;
+mod visibility;
 mod visible;
 
 use super::*;

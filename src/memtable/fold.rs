@@ -1,0 +1,55 @@
+//! Folding merge operands as they are written (SPEC W5).
+
+use super::visibility::Everything;
+use super::{Lookup, MemTable, MergeBase};
+use crate::entry::EntryRef;
+use crate::error::Result;
+use crate::key::{Comparator, Kind};
+
+/// So many times the operands that may lie upon each other are looked at to find
+/// their base. Where it is not in the table, every add would else read all of them.
+const DEPTH: usize = 4;
+
+impl<C: Comparator> MemTable<C> {
+    /// Whether an exclusive writer folds entries of this kind.
+    #[inline]
+    pub(super) fn folds(&self, kind: Kind) -> bool {
+        kind == Kind::MERGE && self.max_successive_merges > 0
+    }
+
+    /// The value to be stored in place of an operand, if it is to be folded.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](MemTable::get).
+    pub(super) fn fold(&self, operand: &EntryRef<'_>) -> Result<Option<Vec<u8>>> {
+        let (Some(operator), Some(below)) = (
+            self.merge_operator.as_deref(),
+            operand.sequence.checked_sub(1),
+        ) else {
+            return Ok(None);
+        };
+        let most = self.max_successive_merges;
+        let too_many = |operands: &[&[u8]]| operands.len() > most.saturating_mul(DEPTH);
+        let user_key = operand.user_key;
+        let Lookup::Merge {
+            mut operands, base, ..
+        } = Lookup::read(&self.rep, user_key, below, &Everything, too_many)?
+        else {
+            return Ok(None);
+        };
+        let existing = match base {
+            MergeBase::Value { value, .. } => Some(value),
+            MergeBase::Deleted { .. } => None,
+            MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
+        };
+        if operands.len() < most {
+            return Ok(None);
+        }
+        operands.reverse();
+        operands.push(operand.value);
+        let mut value = Vec::new();
+        let merged = operator.full_merge(user_key, existing, &operands, &mut value);
+        Ok(merged.ok().map(|()| value))
+    }
+}

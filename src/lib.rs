@@ -24,6 +24,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod arena;
+pub mod bloom;
 pub mod codec;
 mod entry;
 mod error;

@@ -19,6 +19,10 @@ pub trait Comparator: Send + Sync + 'static {
     /// True when [`prefix`](Self::prefix) follows the order.
     const BYTE_PREFIX: bool = false;
 
+    /// True when keys that compare equal have the same bytes. Only then can a table
+    /// have a Bloom filter, which hashes bytes.
+    const EQUAL_BYTES: bool = false;
+
     /// Compares two user keys.
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering;
 
@@ -57,6 +61,7 @@ pub(super) fn first_four(user_key: &[u8]) -> u32 {
 
 impl Comparator for BytewiseComparator {
     const BYTE_PREFIX: bool = true;
+    const EQUAL_BYTES: bool = true;
 
     #[inline]
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
@@ -79,6 +84,7 @@ pub struct ReverseBytewiseComparator;
 
 impl Comparator for ReverseBytewiseComparator {
     const BYTE_PREFIX: bool = true;
+    const EQUAL_BYTES: bool = true;
 
     #[inline]
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {

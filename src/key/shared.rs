@@ -75,6 +75,7 @@ impl SharedPrefixComparator {
 
 impl Comparator for SharedPrefixComparator {
     const BYTE_PREFIX: bool = true;
+    const EQUAL_BYTES: bool = true;
 
     #[inline]
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {

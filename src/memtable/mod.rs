@@ -29,6 +29,7 @@
 
 mod counters;
 mod door;
+mod filter;
 mod fold;
 mod lookup;
 mod options;
@@ -58,9 +59,11 @@ use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
 use crate::merge::MergeOperator;
 use crate::rep::{Cursor, Handle, ReadObserver, Representation, Sealed, SkipListRep};
-use crate::sync::Arc;
+use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
+use crate::sync::{Arc, fault};
 use counters::{Counters, ReadCounters};
 use door::Door;
+use filter::Filter;
 
 /// Entries in memory, ordered by user key and descending sequence number.
 ///
@@ -86,6 +89,7 @@ pub struct MemTable<C = BytewiseComparator> {
     earliest_sequence: SequenceNumber,
     merge_operator: Option<Arc<dyn MergeOperator>>,
     max_successive_merges: usize,
+    filter: Option<Filter>,
     door: Door,
     counters: Counters,
 }
@@ -166,6 +170,21 @@ impl<C: Comparator> MemTable<C> {
     #[inline]
     pub fn reader(&self, snapshot: SequenceNumber) -> Result<Reader<'_, C>> {
         Reader::new(self, snapshot)
+    }
+
+    /// Tells the filter of an entry that is about to be linked.
+    #[inline]
+    fn announce(&self, entry: &EntryRef<'_>) {
+        if !fault(&FAULT_MEMTABLE_FILTER_AFTER_LINK) {
+            self.announce_late(entry);
+        }
+    }
+
+    #[inline]
+    fn announce_late(&self, entry: &EntryRef<'_>) {
+        if let Some(filter) = &self.filter {
+            filter.add(entry.user_key);
+        }
     }
 
     /// Counts an answer, if the table keeps such counters.
@@ -319,10 +338,14 @@ impl<C: Comparator> MemTable<C> {
         self.reads.as_ref().map(ReadCounters::read)
     }
 
-    /// Reads the accounting of the arena.
+    /// Reads the accounting: the arena, and the filter if there is one.
     #[must_use]
     pub fn memory_usage(&self) -> ArenaUsage {
-        self.arena().usage()
+        let filter = self.filter.as_ref().map_or(0, Filter::bytes);
+        let mut usage = self.arena().usage();
+        usage.allocated += filter;
+        usage.used += filter;
+        usage
     }
 
     /// The order of user keys.

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use smallvec::SmallVec;
+
 use super::lookup::never;
 use super::visibility::{Everything, Visibility};
 use super::{Lookup, MemTable};
@@ -9,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
 use crate::merge::{Merged, Merger};
 use crate::rep::Representation;
+
+/// Keys that are looked up together.
+const GROUP: usize = 32;
 
 /// Reads of a table at one snapshot.
 ///
@@ -68,10 +73,25 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
     /// there is none for the list of operands.
     #[inline]
     pub fn get(&self, user_key: &[u8]) -> Result<Lookup<'t>> {
-        let rep = &self.table.rep;
-        let lookup = Lookup::read(rep, user_key, self.snapshot, &self.visibility, never)?;
+        let lookup = self.read(user_key, never)?;
         self.table.observe(&lookup);
         Ok(lookup)
+    }
+
+    #[inline]
+    fn read(&self, user_key: &[u8], enough: impl Fn(&[&[u8]]) -> bool) -> Result<Lookup<'t>> {
+        if self.rules_out(user_key) {
+            return Ok(Lookup::NotFound);
+        }
+        let rep = &self.table.rep;
+        Lookup::read(rep, user_key, self.snapshot, &self.visibility, enough)
+    }
+
+    /// True when the table's filter denies the key.
+    #[inline]
+    fn rules_out(&self, user_key: &[u8]) -> bool {
+        let filter = self.table.filter.as_ref();
+        filter.is_some_and(|filter| filter.rules_out(user_key))
     }
 
     /// As [`get`](Self::get), with the operands folded by the table's merge operator
@@ -101,8 +121,7 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
         let enough = |operands: &[&[u8]]| {
             operator.is_some_and(|operator| operator.is_enough(user_key, operands))
         };
-        let rep = &self.table.rep;
-        let lookup = Lookup::read(rep, user_key, self.snapshot, &self.visibility, enough)?;
+        let lookup = self.read(user_key, enough)?;
         self.table.observe(&lookup);
         Merged::of(user_key, lookup, operator)
     }
@@ -123,13 +142,28 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
                 requested: keys.len().saturating_mul(size_of::<Result<Lookup<'_>>>()),
             })?;
         let rep = &self.table.rep;
-        Representation::find_all(rep, keys, self.snapshot, |index, newest| {
-            let answer = Lookup::read_from(rep, newest, keys[index], &self.visibility, never);
+        let mut answer = |user_key: &[u8], newest| {
+            let answer = Lookup::read_from(rep, newest, user_key, &self.visibility, never);
             if let Ok(answer) = &answer {
                 self.table.observe(answer);
             }
             answers.push(answer);
-        });
+        };
+        for group in keys.chunks(GROUP) {
+            // Only what the filter admits is searched for.
+            let admits = |&place: &usize| !self.rules_out(group[place]);
+            let places: SmallVec<[usize; GROUP]> = (0..group.len()).filter(admits).collect();
+            let admitted: SmallVec<[&[u8]; GROUP]> =
+                places.iter().map(|&place| group[place]).collect();
+            let mut next = 0;
+            Representation::find_all(rep, &admitted, self.snapshot, |index, newest| {
+                let place = places[index];
+                group[next..place].iter().for_each(|key| answer(key, None));
+                answer(group[place], newest);
+                next = place + 1;
+            });
+            group[next..].iter().for_each(|key| answer(key, None));
+        }
         Ok(answers)
     }
 }

@@ -11,6 +11,8 @@ use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
 use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
+use crate::sync::fault;
+use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 
 /// A writer inside of a table: the right to add entries until it is dropped.
 ///
@@ -128,9 +130,10 @@ impl<'t, C: Comparator> Writer<'t, C> {
     /// Inserts an entry near the last one.
     #[inline]
     fn insert(&mut self, entry: &EntryRef<'_>) -> Result<()> {
+        self.table.announce(entry);
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = || counts.count(entry);
-        match self.side {
+        let inserted = match self.side {
             // SAFETY: any number of writers may insert concurrently; memory and
             // context are the list's own.
             Side::Shared => unsafe {
@@ -140,7 +143,11 @@ impl<'t, C: Comparator> Writer<'t, C> {
             // SAFETY: the door lets one exclusive writer in at a time, and whoever
             // is let in sees what the one before did (M1).
             Side::Exclusive => unsafe { rep.insert_alone(memory, entry, linked) },
+        };
+        if fault(&FAULT_MEMTABLE_FILTER_AFTER_LINK) {
+            self.table.announce_late(entry);
         }
+        inserted
     }
 
     /// Whether this writer folds entries of this kind.
@@ -191,6 +198,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
         }
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = |entry: &EntryRef<'_>| counts.count(entry);
+        accepted.iter().for_each(|entry| self.table.announce(entry));
         match self.side {
             // SAFETY: as for `add`.
             Side::Shared => unsafe {
@@ -234,6 +242,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
         if self.folds(kind) {
             entry = self.fold(entry, &mut folded)?;
         }
+        self.table.announce(&entry);
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = || counts.count(&entry);
         let sharing = match self.side {

@@ -202,6 +202,13 @@ sites! {
     SEQUENCER_ABORTED_LOAD: Relaxed, with "SEQUENCER_ABORTED_STORE",
         because "follows an acquire load of what is published", killed by [];
 
+    BLOOM_PEEK: Relaxed, with "none",
+        because "saves a write where the bit is set; a late reading costs the write", killed by [];
+    BLOOM_SET: Relaxed, with "BLOOM_TEST, through SKIPLIST_LINK0_CAS",
+        because "the bits are set before the entry is linked with release: who acquires the link finds them by coherence", killed by [];
+    BLOOM_TEST: Relaxed, with "BLOOM_SET",
+        because "a bit that is missed belongs to an entry whose adding did not happen before", killed by [];
+
     COUNTER_ADD: Relaxed, with "DOOR_LEAVE",
         because "a sum; exact for whoever is ordered after the writers by the door", killed by [];
     COUNTER_MIN: Relaxed, with "DOOR_LEAVE",
@@ -252,6 +259,9 @@ faults! {
     FAULT_SEQUENCER_FORGET_ABORT: "loom",
         "the range of a writer that failed is published like any other",
         killed by ["sequencer::failed_writer"];
+    FAULT_MEMTABLE_FILTER_AFTER_LINK: "loom",
+        "a key is put into the filter after its entry is linked",
+        killed by ["memtable::filter_against_publication"];
     FAULT_MEMTABLE_NO_DRAIN: "loom",
         "seal returns without waiting for the writers inside",
         killed by ["memtable::add_against_seal"];

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use verimem::checker::set_shard_index;
 use verimem::{Error, Kind, Lookup, MemTable};
-use verimem_loom_tests::loom_model::{Model, check};
+use verimem_loom_tests::loom_model::{Bound, Model, check};
 
-use crate::support::{spawn, table};
+use crate::support::{filtered_table, spawn, table};
 
 fn put(table: &MemTable, sequence: u64, key: &[u8]) -> Result<(), Error> {
     table.add(sequence, Kind::VALUE, key, key)
@@ -221,5 +221,35 @@ fn reserved_memory_against_add() {
         assert_eq!(table.stats().entries, 4);
         assert!(table.contains(b"b2", 3) && table.contains(b"c1", 3));
         outcomes.note("done");
+    });
+}
+
+/// M5 and the filter: who has seen an entry finds it by its key, too.
+#[test]
+fn filter_against_publication() {
+    let model = Model::new(
+        "memtable::filter_against_publication",
+        Bound::Preemptions(2),
+        4,
+        &["-", "b"],
+    );
+    check(model, |outcomes| {
+        let table = filtered_table();
+        put(&table, 1, b"a1").expect("a new key");
+        let reader = spawn(&table, |table| {
+            let mut cursor = table.iter();
+            cursor.seek(b"b1", 2);
+            if !cursor.valid() {
+                return "-";
+            }
+            let found = table.get(b"b1", 2).expect("no corruption");
+            assert!(
+                matches!(found, Lookup::Found { .. }),
+                "it was seen: {found:?}"
+            );
+            "b"
+        });
+        put(&table, 2, b"b1").expect("a new key");
+        outcomes.note(reader.join().expect("no panic"));
     });
 }

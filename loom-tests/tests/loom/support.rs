@@ -7,7 +7,7 @@ use verimem::arena::{ArenaOptions, ConcurrentArena};
 use verimem::checker;
 use verimem::rep::Cursor;
 use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
-use verimem::{BytewiseComparator, EntryRef, Error, Kind, MemTable};
+use verimem::{BytewiseComparator, EntryRef, Error, Kind, MemTable, MemTableBuilder};
 
 pub type List = SkipList<BytewiseComparator>;
 
@@ -48,15 +48,22 @@ pub fn wide_list() -> Arc<List> {
     Arc::new(SkipList::new(arena(), BytewiseComparator, options).expect("a list"))
 }
 
-/// An empty table whose list has at most two levels.
-pub fn table() -> Arc<MemTable> {
-    let table = MemTable::builder()
+fn builder() -> MemTableBuilder {
+    MemTable::builder()
         .arena_block_size(4096)
         .max_height(2)
         .heights(HeightSource::Scripted(height))
-        .build()
-        .expect("a table");
-    Arc::new(table)
+}
+
+/// An empty table whose list has at most two levels.
+pub fn table() -> Arc<MemTable> {
+    Arc::new(builder().build().expect("a table"))
+}
+
+/// The same with a filter of one cache line.
+pub fn filtered_table() -> Arc<MemTable> {
+    let filtered = builder().write_buffer_size(256).bloom_size_ratio(0.25);
+    Arc::new(filtered.build().expect("a table"))
 }
 
 /// Starts a thread that does one thing with what is shared and returns what it

@@ -1,0 +1,129 @@
+//! The Bloom filter of a table (SPEC B1).
+
+use crate::arena::Budget;
+use crate::bloom::Bloom;
+use crate::error::{Error, Result};
+use crate::key::PrefixExtractor;
+use crate::sync::{Arc, random_u64};
+
+/// Probes per key: about the best for 10 bits per key.
+const PROBES: u32 = 6;
+/// Most of the write buffer's size that a filter takes.
+const MAX_RATIO: f64 = 0.25;
+
+/// What a table is told about its filter.
+#[derive(Debug, Clone)]
+pub(super) struct FilterOptions {
+    pub(super) ratio: f64,
+    pub(super) whole_keys: bool,
+    pub(super) prefixes: Option<Arc<dyn PrefixExtractor>>,
+}
+
+impl Default for FilterOptions {
+    fn default() -> Self {
+        Self {
+            ratio: 0.0,
+            whole_keys: true,
+            prefixes: None,
+        }
+    }
+}
+
+/// Which keys and prefixes a table may have.
+#[derive(Debug)]
+pub(super) struct Filter {
+    keys: Option<Bloom>,
+    prefixes: Option<(Bloom, Arc<dyn PrefixExtractor>)>,
+    charged: Option<(Arc<dyn Budget>, usize)>,
+}
+
+impl Filter {
+    /// The filter of a table, if it is to have one.
+    pub(super) fn new(
+        options: FilterOptions,
+        write_buffer_size: usize,
+        budget: Option<&Arc<dyn Budget>>,
+    ) -> Result<Option<Self>> {
+        let FilterOptions {
+            ratio,
+            whole_keys,
+            prefixes,
+        } = options;
+        let refuse = |reason| {
+            Err(Error::InvalidOption {
+                option: "bloom_size_ratio",
+                reason,
+            })
+        };
+        if ratio.is_nan() || ratio < 0.0 {
+            return refuse("not a number from 0 on");
+        }
+        if ratio == 0.0 {
+            return Ok(None);
+        }
+        let kinds = usize::from(whole_keys) + usize::from(prefixes.is_some());
+        if kinds == 0 {
+            return refuse("neither whole keys nor prefixes are filtered");
+        }
+        let bytes = (write_buffer_size as f64 * ratio.min(MAX_RATIO)) as usize;
+        let bloom = || Bloom::new(bytes.saturating_mul(8) / kinds, PROBES, random_u64());
+        let keys = whole_keys.then(bloom).transpose()?;
+        let prefixes = match prefixes {
+            Some(extractor) => Some((bloom()?, extractor)),
+            None => None,
+        };
+        let mut filter = Self {
+            keys,
+            prefixes,
+            charged: None,
+        };
+        if let Some(budget) = budget {
+            let bytes = filter.bytes();
+            budget.charge(bytes);
+            filter.charged = Some((Arc::clone(budget), bytes));
+        }
+        Ok(Some(filter))
+    }
+
+    /// Bytes that the filter takes.
+    pub(super) fn bytes(&self) -> usize {
+        let prefixes = self.prefixes.as_ref().map(|(bloom, _)| bloom);
+        let blooms = self.keys.iter().chain(prefixes);
+        blooms.map(Bloom::bytes).sum()
+    }
+
+    /// Adds a key, and its prefix if it has one. Before the entry is linked, so that
+    /// who has seen the entry sees its bits.
+    #[inline]
+    pub(super) fn add(&self, user_key: &[u8]) {
+        if let Some(keys) = &self.keys {
+            keys.add(user_key);
+        }
+        if let Some((bloom, extractor)) = &self.prefixes
+            && let Some(prefix) = extractor.transform(user_key)
+        {
+            bloom.add(prefix);
+        }
+    }
+
+    /// True when the table has no entry of the key that happened before.
+    #[inline]
+    pub(super) fn rules_out(&self, user_key: &[u8]) -> bool {
+        if let Some(keys) = &self.keys {
+            return !keys.may_contain(user_key);
+        }
+        let Some((bloom, extractor)) = &self.prefixes else {
+            return false;
+        };
+        let prefix = extractor.transform(user_key);
+        prefix.is_some_and(|prefix| !bloom.may_contain(prefix))
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        if let Some((budget, bytes)) = &self.charged {
+            budget.release(*bytes);
+        }
+    }
+}

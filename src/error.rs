@@ -60,6 +60,9 @@ pub enum Error {
         /// The number that was given.
         sequence: u64,
     },
+    /// A range ends before it begins.
+    #[error("the range ends before it begins")]
+    InvertedRange,
     /// The table is immutable.
     #[error("the table is sealed")]
     Sealed,

@@ -32,9 +32,11 @@ mod key;
 pub mod memtable;
 pub mod merge;
 pub mod rep;
+mod sequence_time;
 pub mod sequencer;
 pub mod skiplist;
 mod sync;
+mod tombstones;
 
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{Corruption, Error, Result};
@@ -43,10 +45,13 @@ pub use key::{
     PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
 };
 pub use memtable::{
-    Lookup, MemTable, MemTableBuilder, MergeBase, Reader, Stats, Visibility, VisibleIter, Writer,
+    Lookup, MemTable, MemTableBuilder, MergeBase, RangeStats, Reader, Stats, Visibility,
+    VisibleIter, Writer,
 };
+pub use sequence_time::{SequenceTime, SequenceTimes};
 pub use skiplist::{BatchError, Hint};
 pub use sync::{ledger, seed_thread_rng};
+pub use tombstones::Fragment;
 
 /// What models of the concurrent parts need and users do not.
 #[cfg(any(loom, shuttle))]

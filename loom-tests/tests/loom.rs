@@ -15,5 +15,7 @@ mod sequencer;
 mod skiplist;
 #[path = "loom/support.rs"]
 mod support;
+#[path = "loom/tombstones.rs"]
+mod tombstones;
 #[path = "loom/trail.rs"]
 mod trail;

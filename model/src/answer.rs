@@ -182,8 +182,6 @@ impl fmt::Debug for Answer<'_> {
 pub enum Refusal {
     /// The table is sealed.
     Sealed,
-    /// Range deletions are not for point entries.
-    Unsupported,
     /// The sequence number has more than 56 bits.
     SequenceTooLarge,
     /// The key is over its limit.
@@ -192,6 +190,8 @@ pub enum Refusal {
     ValueTooLarge,
     /// The whole record is over its limit.
     EntryTooLarge,
+    /// The range ends before it begins.
+    InvertedRange,
     /// The key is in the table with this sequence number.
     Duplicate,
 }
@@ -205,6 +205,8 @@ pub struct Counters {
     pub deletions: u64,
     /// Merge operands.
     pub merges: u64,
+    /// Range deletions.
+    pub range_deletions: u64,
     /// Sum of user keys, tags and values, in bytes.
     pub data_size: u64,
     /// The smallest sequence number.

@@ -155,6 +155,7 @@ impl VisibleCursor {
         let newest = table.newest(entry.user_key, self.view.snapshot);
         let shown = newest.is_some_and(|newest| newest.sequence == entry.sequence)
             && !kind::is_tombstone(entry.kind)
+            && Some(entry.sequence) >= table.covering(entry.user_key, self.view.snapshot)
             && table.within(&self.view, entry.user_key);
         shown.then(|| table.place(entry.user_key, entry.sequence))
     }

@@ -77,6 +77,17 @@ pub enum Op {
         /// The parts of the way.
         legs: Vec<Leg>,
     },
+    /// Deletes the keys from one to another.
+    DeleteRange {
+        /// The one.
+        from: KeyChoice,
+        /// The other.
+        to: KeyChoice,
+        /// The sequence number.
+        sequence: SequenceChoice,
+        /// Leaves the two as they are, even if the range ends before it begins.
+        as_is: bool,
+    },
     /// Seals the table.
     Seal,
 }
@@ -102,7 +113,8 @@ impl<'a> Arbitrary<'a> for Op {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match u.arbitrary::<u8>()? {
             0..=59 => Self::Add(u.arbitrary()?),
-            60..=75 => Self::Batch(u.arbitrary()?),
+            60..=71 => Self::Batch(u.arbitrary()?),
+            72..=75 => delete_range(u)?,
             76..=79 => Self::Bulk(u.arbitrary()?),
             80..=109 => Self::AddWithHint {
                 hint: slot(u)?,
@@ -135,7 +147,8 @@ impl<'a> Arbitrary<'a> for Op {
                 slot: slot(u)?,
                 legs: few_legs(u)?,
             },
-            252..=254 => Self::Stats,
+            252..=253 => Self::Stats,
+            254 => delete_range(u)?,
             255 => Self::Seal,
         })
     }
@@ -342,6 +355,15 @@ fn any_kind(u: &mut Unstructured<'_>) -> Result<u8> {
         28 => kind::VALUE_PREFERRED_SEQNO,
         29 => kind::RANGE_DELETION,
         _ => u.arbitrary()?,
+    })
+}
+
+fn delete_range(u: &mut Unstructured<'_>) -> Result<Op> {
+    Ok(Op::DeleteRange {
+        from: u.arbitrary()?,
+        to: u.arbitrary()?,
+        sequence: u.arbitrary()?,
+        as_is: u.ratio(1, 8)?,
     })
 }
 

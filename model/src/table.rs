@@ -1,5 +1,6 @@
 //! A memtable that is obviously right.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -37,6 +38,8 @@ impl View {
 pub struct ModelMemTable {
     order: Order,
     entries: BTreeMap<Place, (u8, Vec<u8>)>,
+    /// Begin, end and sequence number of each range deletion.
+    ranges: Vec<(Vec<u8>, Vec<u8>, u64)>,
     sealed: bool,
 }
 
@@ -63,6 +66,13 @@ impl ModelMemTable {
     /// The first refusal that applies; nothing is stored then.
     pub fn add(&mut self, entry: &Entry<'_>) -> Result<(), Refusal> {
         self.check(entry)?;
+        if entry.kind == kind::RANGE_DELETION {
+            let (begin, end) = (entry.user_key.to_vec(), entry.value.to_vec());
+            if self.order.compare(&begin, &end).is_lt() {
+                self.ranges.push((begin, end, entry.sequence));
+            }
+            return Ok(());
+        }
         let place = self.place(entry.user_key, entry.sequence);
         self.entries
             .insert(place, (entry.kind, entry.value.to_vec()));
@@ -77,9 +87,6 @@ impl ModelMemTable {
     pub fn check(&self, entry: &Entry<'_>) -> Result<(), Refusal> {
         if self.sealed {
             return Err(Refusal::Sealed);
-        }
-        if entry.kind == kind::RANGE_DELETION {
-            return Err(Refusal::Unsupported);
         }
         if entry.sequence > MAX_SEQUENCE {
             return Err(Refusal::SequenceTooLarge);
@@ -96,6 +103,12 @@ impl ModelMemTable {
         }
         if key + 8 + value > limit {
             return Err(Refusal::EntryTooLarge);
+        }
+        if entry.kind == kind::RANGE_DELETION {
+            return match self.order.compare(entry.user_key, entry.value) {
+                Ordering::Greater => Err(Refusal::InvertedRange),
+                _ => Ok(()),
+            };
         }
         if self.contains(entry.user_key, entry.sequence) {
             return Err(Refusal::Duplicate);
@@ -129,8 +142,13 @@ impl ModelMemTable {
     /// What a snapshot sees of a key.
     #[must_use]
     pub fn get(&self, user_key: &[u8], snapshot: u64) -> Answer<'_> {
-        let Some(newest) = self.newest(user_key, snapshot) else {
-            return Answer::NotFound;
+        let covering = self.covering(user_key, snapshot);
+        let uncovered = |entry: &Entry<'_>| Some(entry.sequence) >= covering;
+        let Some(newest) = self.newest(user_key, snapshot).filter(uncovered) else {
+            return covering.map_or(Answer::NotFound, |sequence| Answer::Deleted {
+                kind: kind::RANGE_DELETION,
+                sequence,
+            });
         };
         let Entry {
             kind,
@@ -149,7 +167,7 @@ impl ModelMemTable {
             };
         }
         let is_operand = |entry: &Entry<'_>| entry.kind == kind::MERGE;
-        let versions = || self.versions(user_key, snapshot);
+        let versions = || self.versions(user_key, snapshot).take_while(uncovered);
         Answer::Merge {
             operands: versions()
                 .take_while(is_operand)
@@ -157,7 +175,7 @@ impl ModelMemTable {
                 .collect(),
             sequence,
             base: match versions().find(|entry| !is_operand(entry)) {
-                None => Base::Missing,
+                None => covering.map_or(Base::Missing, |sequence| Base::Deleted { sequence }),
                 Some(entry) if kind::is_tombstone(entry.kind) => Base::Deleted {
                     sequence: entry.sequence,
                 },
@@ -196,24 +214,45 @@ impl ModelMemTable {
             .filter(|entry| entry.sequence <= view.snapshot && self.within(view, entry.user_key))
             .collect();
         entries.dedup_by_key(|entry| entry.user_key);
-        entries.retain(|entry| !kind::is_tombstone(entry.kind));
+        entries.retain(|entry| {
+            !kind::is_tombstone(entry.kind)
+                && Some(entry.sequence) >= self.covering(entry.user_key, view.snapshot)
+        });
         entries
+    }
+
+    /// The newest range deletion that hides a key from a snapshot.
+    #[must_use]
+    pub fn covering(&self, user_key: &[u8], snapshot: u64) -> Option<u64> {
+        let covers = |(begin, end, sequence): &&(Vec<u8>, Vec<u8>, u64)| {
+            *sequence <= snapshot
+                && self.order.compare(begin, user_key).is_le()
+                && self.order.compare(user_key, end).is_lt()
+        };
+        self.ranges.iter().filter(covers).map(|range| range.2).max()
     }
 
     /// The counters, counted.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let mut counters = Counters::default();
+        let ranges = self.ranges.iter().map(|(begin, end, sequence)| Entry {
+            user_key: begin,
+            sequence: *sequence,
+            kind: kind::RANGE_DELETION,
+            value: end,
+        });
         for Entry {
             user_key,
             sequence,
             kind,
             value,
-        } in self.entries()
+        } in self.entries().chain(ranges)
         {
             counters.entries += 1;
             counters.deletions += u64::from(kind::is_tombstone(kind));
             counters.merges += u64::from(kind == kind::MERGE);
+            counters.range_deletions += u64::from(kind == kind::RANGE_DELETION);
             counters.data_size += (user_key.len() + 8 + value.len()) as u64;
             let first = counters.first_sequence.get_or_insert(sequence);
             *first = sequence.min(*first);
@@ -366,6 +405,40 @@ mod tests {
     }
 
     #[test]
+    fn ranges_by_hand() {
+        let mut table = table(Order::Bytewise);
+        for (user_key, value, sequence) in [(b"a", b"c", 3), (b"b", b"b", 20), (b"a", b"b", 6)] {
+            let entry = Entry {
+                user_key,
+                sequence,
+                kind: kind::RANGE_DELETION,
+                value,
+            };
+            assert_eq!(table.add(&entry), Ok(()));
+        }
+        let deleted = |sequence| Answer::Deleted {
+            kind: kind::RANGE_DELETION,
+            sequence,
+        };
+        assert_eq!(table.get(b"a", 3), deleted(3));
+        let merge = Answer::Merge {
+            operands: vec![b"a"],
+            sequence: 4,
+            base: Base::Deleted { sequence: 3 },
+        };
+        assert_eq!(table.get(b"a", 5), merge);
+        assert_eq!(table.get(b"a", 6), deleted(6));
+        assert_eq!(table.get(b"bb", 9), deleted(3));
+        assert_eq!(table.counters().range_deletions, 2);
+        let keys: Vec<_> = table
+            .visible(&View::whole(5))
+            .iter()
+            .map(|one| one.user_key)
+            .collect();
+        assert_eq!(keys, [b"a", b"c"]);
+    }
+
+    #[test]
     fn refusals_by_hand() {
         let mut table = table(Order::Bytewise);
         let refused = |table: &ModelMemTable, sequence, kind| {
@@ -383,8 +456,8 @@ mod tests {
             Some(Refusal::SequenceTooLarge)
         );
         assert_eq!(
-            refused(&table, u64::MAX, kind::RANGE_DELETION),
-            Some(Refusal::Unsupported)
+            refused(&table, 7, kind::RANGE_DELETION),
+            Some(Refusal::InvertedRange)
         );
         table.seal();
         assert_eq!(

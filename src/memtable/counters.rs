@@ -14,13 +14,16 @@ use crate::sync::{AtomicU64, available_parallelism, fault, ord, shard_index};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Entries of all kinds.
+    /// Entries of all kinds, range deletions included.
     pub entries: u64,
     /// Entries that delete a key: deletions, single deletions, deletions with a timestamp.
     pub deletions: u64,
     /// Merge operands.
     pub merges: u64,
-    /// Bytes of user keys and values, and eight for each entry's tag.
+    /// Range deletions.
+    pub range_deletions: u64,
+    /// Bytes of user keys and values, and eight for each entry's tag; a range deletion
+    /// has its begin for a key, and its end for a value.
     pub data_size: u64,
     /// The smallest sequence number of an entry.
     pub first_sequence: Option<SequenceNumber>,
@@ -37,6 +40,7 @@ pub(super) struct BatchCounts {
     entries: u64,
     deletions: u64,
     merges: u64,
+    range_deletions: u64,
     data_size: u64,
     first: SequenceNumber,
     largest: SequenceNumber,
@@ -48,6 +52,7 @@ impl BatchCounts {
             entries: 0,
             deletions: 0,
             merges: 0,
+            range_deletions: 0,
             data_size: 0,
             first: SequenceNumber::MAX,
             largest: 0,
@@ -59,6 +64,7 @@ impl BatchCounts {
         self.entries += 1;
         self.deletions += u64::from(entry.kind.is_tombstone());
         self.merges += u64::from(entry.kind == Kind::MERGE);
+        self.range_deletions += u64::from(entry.kind == Kind::RANGE_DELETION);
         self.data_size += (entry.user_key.len() + entry.value.len()) as u64 + 8;
         self.first = self.first.min(entry.sequence);
         self.largest = self.largest.max(entry.sequence);
@@ -74,6 +80,7 @@ struct Shared {
     entries: AtomicU64,
     deletions: AtomicU64,
     merges: AtomicU64,
+    range_deletions: AtomicU64,
     data_size: AtomicU64,
     /// `u64::MAX` while there is no entry.
     first: AtomicU64,
@@ -87,6 +94,7 @@ impl Counters {
             entries: AtomicU64::new(0),
             deletions: AtomicU64::new(0),
             merges: AtomicU64::new(0),
+            range_deletions: AtomicU64::new(0),
             data_size: AtomicU64::new(0),
             first: AtomicU64::new(u64::MAX),
             after_largest: AtomicU64::new(0),
@@ -101,6 +109,7 @@ impl Counters {
         add(&self.0.entries, batch.entries);
         add(&self.0.deletions, batch.deletions);
         add(&self.0.merges, batch.merges);
+        add(&self.0.range_deletions, batch.range_deletions);
         add(&self.0.data_size, batch.data_size);
         if read(&self.0.first) > batch.first {
             self.0
@@ -120,6 +129,7 @@ impl Counters {
             entries: read(&self.0.entries),
             deletions: read(&self.0.deletions),
             merges: read(&self.0.merges),
+            range_deletions: read(&self.0.range_deletions),
             data_size: read(&self.0.data_size),
             first_sequence: (first != u64::MAX).then_some(first),
             largest_sequence: read(&self.0.after_largest).checked_sub(1),

@@ -5,6 +5,7 @@ use super::{Lookup, MemTable, MergeBase};
 use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, Kind};
+use crate::tombstones::Sight;
 
 /// So many times the operands that may lie upon each other are looked at to find
 /// their base. Where it is not in the table, every add would else read all of them.
@@ -32,9 +33,16 @@ impl<C: Comparator> MemTable<C> {
         let most = self.max_successive_merges;
         let too_many = |operands: &[&[u8]]| operands.len() > most.saturating_mul(DEPTH);
         let user_key = operand.user_key;
+        let sight = Sight {
+            snapshot: below,
+            visibility: &Everything,
+        };
+        let covering = self
+            .tombstones
+            .covering(self.comparator(), user_key, &sight);
         let Lookup::Merge {
             mut operands, base, ..
-        } = Lookup::read(&self.rep, user_key, below, &Everything, too_many)?
+        } = Lookup::read(&self.rep, user_key, below, &Everything, covering, too_many)?
         else {
             return Ok(None);
         };

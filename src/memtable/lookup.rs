@@ -74,10 +74,23 @@ impl<'a> Lookup<'a> {
         user_key: &[u8],
         snapshot: SequenceNumber,
         visibility: &impl Visibility,
+        covering: Option<SequenceNumber>,
         enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let newest = rep.find(user_key, snapshot);
-        Self::read_from(rep, newest, user_key, visibility, enough)
+        Self::read_from(rep, newest, user_key, visibility, covering, enough)
+    }
+
+    /// The answer where there is no entry, or none above a range deletion.
+    #[inline]
+    pub(super) fn uncovered(covering: Option<SequenceNumber>) -> Self {
+        match covering {
+            Some(sequence) => Lookup::Deleted {
+                sequence,
+                kind: Kind::RANGE_DELETION,
+            },
+            None => Lookup::NotFound,
+        }
     }
 
     /// Reads the visible versions of `user_key` from its newest on, until `enough`
@@ -88,14 +101,18 @@ impl<'a> Lookup<'a> {
         newest: Option<R::Position>,
         user_key: &[u8],
         visibility: &impl Visibility,
+        covering: Option<SequenceNumber>,
         enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let mut versions = Versions::new(rep, user_key, visibility);
         let Some(position) = newest.and_then(|newest| versions.visible_from(newest)) else {
-            return Ok(Lookup::NotFound);
+            return Ok(Self::uncovered(covering));
         };
         // SAFETY: the position came from this representation.
         let entry = unsafe { rep.entry(position) }?;
+        if covering.is_some_and(|covering| entry.sequence < covering) {
+            return Ok(Self::uncovered(covering));
+        }
         let EntryRef {
             sequence,
             kind,
@@ -103,7 +120,7 @@ impl<'a> Lookup<'a> {
             ..
         } = entry;
         if kind == Kind::MERGE {
-            return Self::read_merge(versions, position, entry, enough);
+            return Self::read_merge(versions, position, entry, covering, enough);
         }
         Ok(if kind.is_tombstone() {
             Lookup::Deleted { sequence, kind }
@@ -120,6 +137,7 @@ impl<'a> Lookup<'a> {
         mut versions: Versions<'a, '_, R, V>,
         mut position: R::Position,
         newest: EntryRef<'a>,
+        covering: Option<SequenceNumber>,
         enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let mut operands = Vec::new();
@@ -128,12 +146,19 @@ impl<'a> Lookup<'a> {
             if enough(&operands) {
                 break MergeBase::Unneeded;
             }
-            let Some(older) = versions.visible_after(position) else {
+            let older = versions.visible_after(position);
+            // SAFETY: the position came from this representation.
+            let entry = older.map(|older| unsafe { versions.rep.entry(older) });
+            let entry = entry.transpose()?;
+            if let Some(sequence) = covering
+                && entry.is_none_or(|entry| entry.sequence < sequence)
+            {
+                break MergeBase::Deleted { sequence };
+            }
+            let (Some(older), Some(entry)) = (older, entry) else {
                 break MergeBase::Missing;
             };
             position = older;
-            // SAFETY: the position came from this representation.
-            let entry = unsafe { versions.rep.entry(position) }?;
             let EntryRef {
                 sequence,
                 kind,

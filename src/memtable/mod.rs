@@ -36,6 +36,7 @@ mod options;
 #[cfg(feature = "bytes")]
 mod pinned;
 mod reader;
+mod sample;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 mod visibility;
@@ -46,12 +47,13 @@ pub use counters::{ReadStats, Stats};
 pub use lookup::{Lookup, MergeBase};
 pub use options::MemTableBuilder;
 pub use reader::Reader;
+pub use sample::RangeStats;
 pub use visibility::{Everything, Visibility};
 pub use visible::VisibleIter;
 pub use writer::Writer;
 
 use core::fmt;
-use core::ops::Bound;
+use core::ops::{Bound, RangeInclusive};
 
 use crate::arena::{ArenaUsage, ConcurrentArena};
 use crate::entry::EntryRef;
@@ -61,6 +63,7 @@ use crate::merge::MergeOperator;
 use crate::rep::{Cursor, Handle, ReadObserver, Representation, Sealed, SkipListRep};
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::sync::{Arc, fault};
+use crate::tombstones::{Fragment, Tombstones};
 use counters::{Counters, ReadCounters};
 use door::Door;
 use filter::Filter;
@@ -90,6 +93,7 @@ pub struct MemTable<C = BytewiseComparator> {
     merge_operator: Option<Arc<dyn MergeOperator>>,
     max_successive_merges: usize,
     filter: Option<Filter>,
+    tombstones: Tombstones,
     door: Door,
     counters: Counters,
 }
@@ -252,6 +256,58 @@ impl<C: Comparator> MemTable<C> {
         newest.is_some_and(|newest| unsafe { self.rep.key(newest) }.1 == sequence)
     }
 
+    /// Deletes all keys from `begin` on and before `end`, as of `sequence` (SPEC D1): a
+    /// concurrent batch of one. Nothing happens if the two are equal. O(log n) on average,
+    /// and linear in the number of range deletions at times.
+    ///
+    /// ```
+    /// use verimem::{Kind, Lookup, MemTable};
+    ///
+    /// let table = MemTable::builder().build()?;
+    /// table.add(1, Kind::VALUE, b"b", b"old")?;
+    /// table.delete_range(2, b"a", b"c")?;
+    /// table.add(3, Kind::VALUE, b"b", b"new")?;
+    /// assert!(matches!(table.get(b"b", 1)?, Lookup::Found { value: b"old", .. }));
+    /// assert!(matches!(table.get(b"b", 2)?, Lookup::Deleted { sequence: 2, .. }));
+    /// assert!(matches!(table.get(b"b", 3)?, Lookup::Found { value: b"new", .. }));
+    /// assert!(matches!(table.get(b"a", 3)?, Lookup::Deleted { sequence: 2, .. }));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Writer::delete_range`] and [`writer`](Self::writer).
+    pub fn delete_range(&self, sequence: SequenceNumber, begin: &[u8], end: &[u8]) -> Result<()> {
+        self.writer()?.delete_range(sequence, begin, end)
+    }
+
+    /// What is deleted by the range deletions with such sequence numbers, as ascending
+    /// fragments that do not overlap, each with the newest of the numbers that covers it
+    /// (SPEC D2). A flush asks once for each stripe between two snapshots. O(n).
+    ///
+    /// ```
+    /// use verimem::MemTable;
+    ///
+    /// let table = MemTable::builder().build()?;
+    /// table.delete_range(1, b"a", b"m")?;
+    /// table.delete_range(2, b"c", b"e")?;
+    /// let fragments = table.range_deletions(0..=9)?;
+    /// let found: Vec<_> = fragments.iter().map(|one| (one.begin, one.end, one.sequence)).collect();
+    /// assert_eq!(found, [(&b"a"[..], &b"c"[..], 1), (b"c", b"e", 2), (b"e", b"m", 1)]);
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub fn range_deletions(
+        &self,
+        sequences: RangeInclusive<SequenceNumber>,
+    ) -> Result<Vec<Fragment<'_>>> {
+        let (first, last) = sequences.into_inner();
+        self.tombstones.fragments(self.comparator(), first, last)
+    }
+
     /// A cursor over the internal entries: every version of every key.
     #[must_use]
     pub fn iter(&self) -> Cursor<&Self> {
@@ -320,10 +376,10 @@ impl<C: Comparator> MemTable<C> {
         self.id
     }
 
-    /// True when no entry is visible to the caller.
+    /// True when no entry, and no range deletion, is visible to the caller.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rep.is_empty()
+        self.rep.is_empty() && self.tombstones.is_empty()
     }
 
     /// Reads the counters; exact when no writer is inside (M3).
@@ -338,13 +394,14 @@ impl<C: Comparator> MemTable<C> {
         self.reads.as_ref().map(ReadCounters::read)
     }
 
-    /// Reads the accounting: the arena, and the filter if there is one.
+    /// Reads the accounting: the arena, the filter, and the range deletions.
     #[must_use]
     pub fn memory_usage(&self) -> ArenaUsage {
         let filter = self.filter.as_ref().map_or(0, Filter::bytes);
         let mut usage = self.arena().usage();
-        usage.allocated += filter;
-        usage.used += filter;
+        let beside = filter + self.tombstones.bytes();
+        usage.allocated += beside;
+        usage.used += beside;
         usage
     }
 
@@ -424,6 +481,11 @@ impl<C: Comparator> Handle for &MemTable<C> {
     fn observer(&self) -> Option<&dyn ReadObserver> {
         MemTable::observer(self)
     }
+
+    #[inline(always)]
+    fn tombstones(&self) -> Option<&Tombstones> {
+        Some(&self.tombstones)
+    }
 }
 
 impl<C> Sealed for Arc<MemTable<C>> {}
@@ -439,6 +501,11 @@ impl<C: Comparator> Handle for Arc<MemTable<C>> {
     #[inline(always)]
     fn observer(&self) -> Option<&dyn ReadObserver> {
         MemTable::observer(self)
+    }
+
+    #[inline(always)]
+    fn tombstones(&self) -> Option<&Tombstones> {
+        Some(&self.tombstones)
     }
 }
 

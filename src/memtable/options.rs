@@ -11,6 +11,7 @@ use crate::key::{
 use crate::merge::MergeOperator;
 use crate::skiplist::{HeightSource, SkipList, SkipListOptions};
 use crate::sync::{Arc, unique_id};
+use crate::tombstones::Tombstones;
 
 /// Builds a [`MemTable`].
 ///
@@ -239,6 +240,7 @@ impl<C: Comparator> MemTableBuilder<C> {
             merge_operator: self.merge_operator,
             max_successive_merges: self.max_successive_merges,
             filter,
+            tombstones: Tombstones::new(budget),
             door: Door::new(),
             counters: Counters::new(),
         })

@@ -9,8 +9,9 @@ use super::visibility::{Everything, Visibility};
 use super::{Lookup, MemTable};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
-use crate::merge::{Merged, Merger};
+use crate::merge::Merged;
 use crate::rep::Representation;
+use crate::tombstones::Sight;
 
 /// Keys that are looked up together.
 const GROUP: usize = 32;
@@ -80,11 +81,26 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
 
     #[inline]
     fn read(&self, user_key: &[u8], enough: impl Fn(&[&[u8]]) -> bool) -> Result<Lookup<'t>> {
+        let covering = self.covering(user_key);
         if self.rules_out(user_key) {
-            return Ok(Lookup::NotFound);
+            return Ok(Lookup::uncovered(covering));
         }
-        let rep = &self.table.rep;
-        Lookup::read(rep, user_key, self.snapshot, &self.visibility, enough)
+        let (rep, snapshot) = (&self.table.rep, self.snapshot);
+        Lookup::read(rep, user_key, snapshot, &self.visibility, covering, enough)
+    }
+
+    /// The newest visible range deletion that covers the key.
+    #[inline]
+    fn covering(&self, user_key: &[u8]) -> Option<SequenceNumber> {
+        let tombstones = &self.table.tombstones;
+        if tombstones.is_empty() {
+            return None;
+        }
+        let sight = Sight {
+            snapshot: self.snapshot,
+            visibility: &self.visibility,
+        };
+        tombstones.covering(self.table.comparator(), user_key, &sight)
     }
 
     /// True when the table's filter denies the key.
@@ -143,7 +159,9 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
             })?;
         let rep = &self.table.rep;
         let mut answer = |user_key: &[u8], newest| {
-            let answer = Lookup::read_from(rep, newest, user_key, &self.visibility, never);
+            let covering = self.covering(user_key);
+            let visibility = &self.visibility;
+            let answer = Lookup::read_from(rep, newest, user_key, visibility, covering, never);
             if let Ok(answer) = &answer {
                 self.table.observe(answer);
             }

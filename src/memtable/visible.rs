@@ -11,6 +11,7 @@ use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
 use crate::rep::{Cursor, Handle, Representation};
+use crate::tombstones::{Cover, Sight};
 
 /// A key that is kept while the cursor moves.
 type KeyBuffer = SmallVec<[u8; 64]>;
@@ -96,6 +97,8 @@ const STEPS_BEFORE_SEEK: usize = 8;
 pub struct VisibleIter<H: Handle, V = Everything> {
     cursor: Cursor<H>,
     visibility: V,
+    /// Which range deletion covers the keys around, as far as it was asked.
+    cover: Option<Cover>,
     snapshot: SequenceNumber,
     lower: Bound<KeyBuffer>,
     upper: Bound<KeyBuffer>,
@@ -118,6 +121,7 @@ impl<H: Handle> VisibleIter<H> {
         Self {
             cursor: Cursor::new(handle),
             visibility: Everything,
+            cover: None,
             snapshot: snapshot.min(MAX_SEQUENCE_NUMBER),
             lower,
             upper,
@@ -132,6 +136,7 @@ impl<H: Handle> VisibleIter<H> {
         VisibleIter {
             cursor: self.cursor,
             visibility,
+            cover: None,
             snapshot: self.snapshot,
             lower: self.lower,
             upper: self.upper,
@@ -176,8 +181,24 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         let Some((user_key, sequence)) = self.cursor.key() else {
             return Ok(Lookup::NotFound);
         };
-        let rep = self.cursor.handle().rep();
-        Lookup::read(rep, user_key, sequence, &self.visibility, never)
+        let handle = self.cursor.handle();
+        let covering = handle.tombstones().and_then(|tombstones| {
+            let comparator = handle.rep().comparator();
+            // What is newer than the entry would have hidden it.
+            let sight = Sight {
+                snapshot: sequence,
+                ..self.sight()
+            };
+            tombstones.covering(comparator, user_key, &sight)
+        });
+        Lookup::read(
+            handle.rep(),
+            user_key,
+            sequence,
+            &self.visibility,
+            covering,
+            never,
+        )
     }
 
     /// Goes to the first visible key.
@@ -331,7 +352,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
                 self.cursor.seek(&user_key, self.snapshot);
             } else if !sees(&self.visibility, sequence) {
                 self.cursor.next();
-            } else if self.at_tombstone()? {
+            } else if self.at_deleted()? {
                 self.leave_forward()?;
             } else {
                 break;
@@ -349,7 +370,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
             }
             let user_key = keep(user_key)?;
             self.cursor.seek(&user_key, self.snapshot);
-            if self.at_visible_version(&user_key) && !self.at_tombstone()? {
+            if self.at_visible_version(&user_key) && !self.at_deleted()? {
                 break;
             }
             self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
@@ -372,10 +393,38 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         false
     }
 
-    /// True when the cursor is at a tombstone.
-    fn at_tombstone(&self) -> Result<bool> {
-        let entry = self.cursor.entry()?;
-        Ok(entry.is_some_and(|entry| entry.kind.is_tombstone()))
+    /// True when the cursor is at a tombstone, or at an entry that a range deletion
+    /// hides.
+    fn at_deleted(&mut self) -> Result<bool> {
+        let Some(entry) = self.cursor.entry()? else {
+            return Ok(false);
+        };
+        if entry.kind.is_tombstone() {
+            return Ok(true);
+        }
+        let handle = self.cursor.handle();
+        let Some(tombstones) = handle.tombstones().filter(|all| !all.is_empty()) else {
+            return Ok(false);
+        };
+        let comparator = handle.rep().comparator();
+        // SAFETY: an iterator asks the range deletions of its own table only.
+        let known = self
+            .cover
+            .filter(|cover| unsafe { cover.holds(comparator, tombstones, entry.user_key) });
+        let cover =
+            known.unwrap_or_else(|| tombstones.cover(comparator, entry.user_key, &self.sight()));
+        let deleted = cover
+            .sequence
+            .is_some_and(|covering| entry.sequence < covering);
+        self.cover = Some(cover);
+        Ok(deleted)
+    }
+
+    fn sight(&self) -> Sight<'_, V> {
+        Sight {
+            snapshot: self.snapshot,
+            visibility: &self.visibility,
+        }
     }
 
     /// True when `user_key` lies before the lower bound.

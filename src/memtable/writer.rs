@@ -1,5 +1,6 @@
 //! Writing a batch.
 
+use core::cmp::Ordering;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -7,7 +8,7 @@ use super::MemTable;
 use super::counters::BatchCounts;
 use super::door::Side;
 use crate::arena::Memory;
-use crate::entry::EntryRef;
+use crate::entry::{EntryRef, Protection, encoded_len};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
 use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
@@ -106,7 +107,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for a range deletion; [`Error::SequenceTooLarge`],
+    /// [`Error::SequenceTooLarge`],
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::EntryTooLarge`];
     /// [`Error::Duplicate`] for a key and sequence number that the table has;
     /// [`Error::Full`], [`Error::OutOfMemory`]. Nothing is stored or counted then.
@@ -118,6 +119,9 @@ impl<'t, C: Comparator> Writer<'t, C> {
         user_key: &[u8],
         value: &[u8],
     ) -> Result<()> {
+        if kind == Kind::RANGE_DELETION {
+            return self.delete_range(sequence, user_key, value);
+        }
         let entry = Self::checked(sequence, kind, user_key, value)?;
         if self.folds(kind) {
             let mut folded = Vec::new();
@@ -125,6 +129,40 @@ impl<'t, C: Comparator> Writer<'t, C> {
             return self.insert(&entry);
         }
         self.insert(&entry)
+    }
+
+    /// Deletes all keys from `begin` on and before `end`, as of `sequence`. Nothing
+    /// happens, and nothing is counted, if the two are equal. Writers take turns for the
+    /// short while that it takes: O(log n) on average, and linear in the number of range
+    /// deletions at times.
+    ///
+    /// The comparator is called with a lock held: it must not delete ranges itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvertedRange`]; [`Error::SequenceTooLarge`], [`Error::KeyTooLarge`],
+    /// [`Error::ValueTooLarge`], [`Error::EntryTooLarge`] for an `end` that is too long to
+    /// be stored as a value; [`Error::OutOfMemory`]. Nothing is stored or counted then.
+    pub fn delete_range(
+        &mut self,
+        sequence: SequenceNumber,
+        begin: &[u8],
+        end: &[u8],
+    ) -> Result<()> {
+        let kind = Kind::RANGE_DELETION;
+        let entry = Self::checked(sequence, kind, begin, end)?;
+        encoded_len(begin.len(), end.len(), Protection::None)?;
+        let comparator = self.table.comparator();
+        match comparator.compare(begin, end) {
+            Ordering::Greater => return Err(Error::InvertedRange),
+            Ordering::Equal => return Ok(()),
+            Ordering::Less => {}
+        }
+        self.table
+            .tombstones
+            .add(comparator, begin, end, sequence)?;
+        self.counts.count(&entry);
+        Ok(())
     }
 
     /// Inserts an entry near the last one.
@@ -189,32 +227,27 @@ impl<'t, C: Comparator> Writer<'t, C> {
     /// As for [`add`](Self::add), with the number of entries before the one that
     /// was refused: they are in the table, those after it are not.
     pub fn add_batch(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
-        let refused = entries
-            .iter()
-            .position(|entry| entry.kind == Kind::RANGE_DELETION);
-        let accepted = &entries[..refused.unwrap_or(entries.len())];
-        if accepted.iter().any(|entry| self.folds(entry.kind)) {
+        let special =
+            |entry: &EntryRef<'_>| entry.kind == Kind::RANGE_DELETION || self.folds(entry.kind);
+        if entries.iter().any(special) {
             return self.add_each(entries);
         }
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = |entry: &EntryRef<'_>| counts.count(entry);
-        accepted.iter().for_each(|entry| self.table.announce(entry));
+        entries.iter().for_each(|entry| self.table.announce(entry));
         match self.side {
             // SAFETY: as for `add`.
             Side::Shared => unsafe {
                 let context = &mut self.context;
-                rep.insert_all(Sharing::Concurrent, memory, context, accepted, linked)?;
+                rep.insert_all(Sharing::Concurrent, memory, context, entries, linked)
             },
             // SAFETY: as for `add`.
-            Side::Exclusive => unsafe { rep.insert_all_alone(memory, accepted, linked)? },
+            Side::Exclusive => unsafe { rep.insert_all_alone(memory, entries, linked) },
         }
-        refused.map_or(Ok(()), |added| {
-            let error = Error::Unsupported("range deletions");
-            Err(BatchError { added, error })
-        })
     }
 
-    /// Adds entries one by one: what an operand is folded with may be in this batch.
+    /// Adds entries one by one: there are range deletions among them, or operands to be
+    /// folded with others of this batch.
     fn add_each(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
         for (added, entry) in entries.iter().enumerate() {
             self.add(entry.sequence, entry.kind, entry.user_key, entry.value)
@@ -237,6 +270,9 @@ impl<'t, C: Comparator> Writer<'t, C> {
         user_key: &[u8],
         value: &[u8],
     ) -> Result<()> {
+        if kind == Kind::RANGE_DELETION {
+            return self.delete_range(sequence, user_key, value);
+        }
         let mut entry = Self::checked(sequence, kind, user_key, value)?;
         let mut folded = Vec::new();
         if self.folds(kind) {
@@ -260,9 +296,6 @@ impl<'t, C: Comparator> Writer<'t, C> {
         user_key: &'e [u8],
         value: &'e [u8],
     ) -> Result<EntryRef<'e>> {
-        if kind == Kind::RANGE_DELETION {
-            return Err(Error::Unsupported("range deletions"));
-        }
         if sequence > MAX_SEQUENCE_NUMBER {
             return Err(Error::SequenceTooLarge { sequence });
         }

@@ -7,6 +7,7 @@ use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::SequenceNumber;
 use crate::sync::Arc;
+use crate::tombstones::Tombstones;
 
 /// Something that keeps a representation alive: `&R`, `Arc<R>`, or the same of
 /// a memtable. Always the same representation, at the same address.
@@ -20,6 +21,13 @@ pub trait Handle: Sealed {
     /// Who is told of every seek and step.
     #[inline(always)]
     fn observer(&self) -> Option<&dyn ReadObserver> {
+        None
+    }
+
+    /// The range deletions beside the representation, if there are any.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn tombstones(&self) -> Option<&Tombstones> {
         None
     }
 }

@@ -78,6 +78,10 @@ pub trait Representation: Sealed + Send + Sync + 'static {
     /// An entry at random, if there is any.
     fn random(&self) -> Option<Self::Position>;
 
+    /// About how many entries lie from the first version of `begin` on and before that of
+    /// `end`.
+    fn count_between(&self, begin: &[u8], end: &[u8]) -> u64;
+
     /// The entry after a position.
     ///
     /// # Safety

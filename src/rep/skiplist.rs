@@ -3,7 +3,7 @@
 use super::{Representation, Sealed};
 use crate::entry::EntryRef;
 use crate::error::Result;
-use crate::key::{Comparator, SequenceNumber, tag_sequence};
+use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber, tag_sequence};
 use crate::skiplist::{Position, SkipList, Target, Trail};
 
 /// The skiplist as a representation (SPEC R1).
@@ -66,6 +66,11 @@ impl<C: Comparator> Representation for SkipList<C> {
 
     fn random(&self) -> Option<Position> {
         SkipList::random(self)
+    }
+
+    fn count_between(&self, begin: &[u8], end: &[u8]) -> u64 {
+        let target = |key| Target::new(self.comparator(), key, MAX_SEQUENCE_NUMBER);
+        SkipList::count_between(self, &target(begin), &target(end))
     }
 
     #[inline]

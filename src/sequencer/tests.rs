@@ -129,29 +129,29 @@ fn c1_many_threads_and_all_is_published() {
     const BATCHES: u64 = 5_000;
     let sequencer = sequencer();
     let barrier = Barrier::new(THREADS as usize);
-    let counts: Vec<u64> = std::thread::scope(|scope| {
-        let work = |thread: u64| {
-            barrier.wait();
-            let mut taken = 0;
-            for batch in 0..BATCHES {
-                let count = 1 + (batch + thread) % 3;
-                let batch = sequencer.reserve(count).unwrap();
-                taken += count;
-                let last = batch.last();
-                assert_eq!(last - batch.first() + 1, count);
-                assert!(sequencer.published() < batch.first());
-                if last % 64 == 0 {
-                    drop(batch);
-                } else {
-                    batch.publish();
-                }
-                if last % 16 == 0 {
-                    sequencer.wait_for(last);
-                    assert!(sequencer.published() >= last);
-                }
+    let work = |thread: u64| {
+        barrier.wait();
+        let mut taken = 0;
+        for batch in 0..BATCHES {
+            let count = 1 + (batch + thread) % 3;
+            let batch = sequencer.reserve(count).unwrap();
+            taken += count;
+            let last = batch.last();
+            assert_eq!(last - batch.first() + 1, count);
+            assert!(sequencer.published() < batch.first());
+            if last % 64 == 0 {
+                drop(batch);
+            } else {
+                batch.publish();
             }
-            taken
-        };
+            if last % 16 == 0 {
+                sequencer.wait_for(last);
+                assert!(sequencer.published() >= last);
+            }
+        }
+        taken
+    };
+    let counts: Vec<u64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let work = &work;

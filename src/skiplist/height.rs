@@ -46,6 +46,11 @@ impl Heights {
         }
     }
 
+    /// One in so many nodes goes up a level.
+    pub(super) fn branching(&self) -> u64 {
+        self.branching
+    }
+
     #[inline]
     pub(super) fn draw(&self, entry: &EntryRef<'_>) -> usize {
         match self.source {

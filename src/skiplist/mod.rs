@@ -57,6 +57,7 @@ mod insert;
 mod link;
 mod node;
 mod probe;
+mod sample;
 mod search;
 mod splice;
 mod trail;

@@ -2,14 +2,13 @@
 
 use core::cmp::Ordering;
 
-use super::height::MAX_HEIGHT;
 use super::node::{NodePtr, Position, Word};
 use super::trail::{Trail, ask_for};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
 use crate::key::{Comparator, SequenceNumber, tag_sequence};
 use crate::sync::ledger::FAULT_SKIPLIST_SKIP_LEVEL0_COMPARE;
-use crate::sync::{fault, ord, random_u64};
+use crate::sync::{fault, ord};
 
 /// What a search looks for.
 #[derive(Debug, Clone, Copy)]
@@ -312,41 +311,6 @@ impl<C: Comparator> SkipList<C> {
             }
         }
         self.position(prev)
-    }
-
-    /// An entry at random, every one about as likely as any other; O(log n).
-    ///
-    /// From the top down, one of the nodes between the two chosen above is taken
-    /// with equal chances, as RocksDB's `RandomSeek` does.
-    pub(crate) fn random(&self) -> Option<Position> {
-        let view = self.view();
-        let (mut from, mut until) = (self.head, 0);
-        for level in (0..self.levels().min(MAX_HEIGHT)).rev() {
-            let (mut chosen, mut after) = (from, until);
-            let mut at = from;
-            let mut seen = 0u64;
-            loop {
-                // SAFETY: `at` is the head or was found on this level or above.
-                let node = unsafe { Self::node(view, at) };
-                // SAFETY: as above.
-                let next = unsafe { Self::link(node, level) }.offset();
-                seen += 1;
-                // Each of the `seen` so far is kept with equal chances.
-                if random_u64() % seen == 0 {
-                    (chosen, after) = (at, next);
-                }
-                if next == 0 || next == until {
-                    break;
-                }
-                at = next;
-            }
-            (from, until) = (chosen, after);
-        }
-        if from == self.head {
-            self.first(&mut Trail::default())
-        } else {
-            self.position(from)
-        }
     }
 
     /// True when the list holds no entry; O(1).

@@ -202,6 +202,23 @@ sites! {
     SEQUENCER_ABORTED_LOAD: Relaxed, with "SEQUENCER_ABORTED_STORE",
         because "follows an acquire load of what is published", killed by [];
 
+    TOMBSTONES_HEAD_OWN: Relaxed, with "TOMBSTONES_HEAD_STORE",
+        because "read by the adder, who holds the lock that orders it after the one before", killed by [];
+    TOMBSTONES_HEAD_STORE: Release, with "TOMBSTONES_HEAD_LOAD",
+        because "publishes the cell, and the nodes and keys behind it",
+        killed by ["tombstones::seen_deletion_is_whole"];
+    TOMBSTONES_HEAD_LOAD: Acquire, with "TOMBSTONES_HEAD_STORE",
+        because "who sees the cell reads it, and the nodes and keys behind it",
+        killed by ["tombstones::seen_deletion_is_whole"];
+    TOMBSTONES_COUNT_ADD: Relaxed, with "none",
+        because "a counter", killed by [];
+    TOMBSTONES_COUNT_LOAD: Relaxed, with "none",
+        because "a reading of a counter", killed by [];
+    TOMBSTONES_BYTES_ADD: Relaxed, with "none",
+        because "a reading of the accounting is exact when no add is in flight", killed by [];
+    TOMBSTONES_BYTES_LOAD: Relaxed, with "none",
+        because "as TOMBSTONES_BYTES_ADD", killed by [];
+
     BLOOM_PEEK: Relaxed, with "none",
         because "saves a write where the bit is set; a late reading costs the write", killed by [];
     BLOOM_SET: Relaxed, with "BLOOM_TEST, through SKIPLIST_LINK0_CAS",

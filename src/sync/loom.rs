@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use std::alloc::Layout;
 
 pub(crate) use loom::cell::UnsafeCell;
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use loom::sync::{Mutex as RawMutex, MutexGuard as RawMutexGuard};
 /// Containers are shared by the standard `Arc`: its counters are not under test
 /// and would only multiply the executions.

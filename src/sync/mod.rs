@@ -48,8 +48,8 @@ mod random;
 #[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) use backend::at_thread_end;
 pub(crate) use backend::{
-    Arc, AtomicU32, AtomicU64, AtomicUsize, Backoff, Shadow, UnsafeCell, available_parallelism,
-    random_u64, shard_index, switch_shard, with_entered,
+    Arc, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Backoff, Shadow, UnsafeCell,
+    available_parallelism, random_u64, shard_index, switch_shard, with_entered,
 };
 #[allow(unused_imports, reason = "the reserved space allocates no blocks")]
 pub(crate) use backend::{alloc_block, dealloc_block};

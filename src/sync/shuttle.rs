@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-pub(crate) use shuttle::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+pub(crate) use shuttle::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use shuttle::sync::{Mutex as RawMutex, MutexGuard as RawMutexGuard};
 pub(crate) use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use core::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{Arc, Mutex as RawMutex, MutexGuard as RawMutexGuard};
 
 #[allow(unused_imports, reason = "the reserved space allocates no blocks")]

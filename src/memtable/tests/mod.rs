@@ -59,7 +59,7 @@ fn w2_refused_adds_are_not_counted() {
         writer.add(2, Kind::VALUE, b"k", &large),
         Err(Error::Full { .. })
     ));
-    assert!(writer.add(3, Kind::RANGE_DELETION, b"a", b"b").is_err());
+    assert!(writer.add(3, Kind::RANGE_DELETION, b"b", b"a").is_err());
     drop(writer);
     assert_eq!((table.stats(), table.memory_usage()), before);
 }

@@ -131,6 +131,7 @@ impl<C: Comparator> Subject for Real<C> {
             entries: stats.entries,
             deletions: stats.deletions,
             merges: stats.merges,
+            range_deletions: stats.range_deletions,
             data_size: stats.data_size,
             first_sequence: stats.first_sequence,
             largest_sequence: stats.largest_sequence,

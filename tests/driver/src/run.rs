@@ -121,6 +121,12 @@ impl<'s> Run<'s> {
                 self.histogram.count("stats", "same");
                 self.check_counters()
             }
+            Op::DeleteRange {
+                from,
+                to,
+                sequence,
+                as_is,
+            } => self.delete_range(from, to, *sequence, *as_is),
             Op::Seal => self.seal(),
         }
     }

@@ -2,8 +2,8 @@
 
 use verimem::{BatchError, Error};
 use verimem_model::{
-    Add, Aside, Batch, Beside, Bulk, Entry, MAX_SEQUENCE, Refusal, Reserve, SequenceChoice, Value,
-    kind,
+    Add, Aside, Batch, Beside, Bulk, Entry, KeyChoice, MAX_SEQUENCE, Refusal, Reserve,
+    SequenceChoice, Value, kind,
 };
 
 use crate::run::Run;
@@ -45,18 +45,22 @@ impl Resolved {
 }
 
 impl<'s> Run<'s> {
-    fn resolve(&mut self, add: &Add) -> Resolved {
-        let sequence = match add.sequence {
+    /// The sequence number that is meant.
+    fn sequence(&mut self, choice: SequenceChoice) -> u64 {
+        match choice {
             SequenceChoice::Next(gap) => {
                 self.last += 1 + u64::from(gap);
                 self.last
             }
             SequenceChoice::Back(back) => self.last.saturating_sub(u64::from(back)),
             SequenceChoice::Exactly(sequence) => sequence,
-        };
+        }
+    }
+
+    fn resolve(&mut self, add: &Add) -> Resolved {
         Resolved {
             key: add.key.0.clone(),
-            sequence,
+            sequence: self.sequence(add.sequence),
             kind: add.kind,
             value: add.value.bytes(),
         }
@@ -64,16 +68,46 @@ impl<'s> Run<'s> {
 
     pub(crate) fn add(&mut self, add: &Add) -> Result<(), Divergence> {
         let add = self.resolve(add);
+        self.add_one("add", "exclusive_add", &add)
+    }
+
+    /// A range deletion from one key to another.
+    pub(crate) fn delete_range(
+        &mut self,
+        from: &KeyChoice,
+        to: &KeyChoice,
+        sequence: SequenceChoice,
+        as_is: bool,
+    ) -> Result<(), Divergence> {
+        let (mut key, mut value) = (self.key(from), self.key(to));
+        if !as_is && self.model.order().compare(&key, &value).is_gt() {
+            std::mem::swap(&mut key, &mut value);
+        }
+        let range = Resolved {
+            key,
+            sequence: self.sequence(sequence),
+            kind: kind::RANGE_DELETION,
+            value,
+        };
+        self.add_one("delete_range", "exclusive_delete_range", &range)
+    }
+
+    fn add_one(
+        &mut self,
+        name: &'static str,
+        exclusive_name: &'static str,
+        add: &Resolved,
+    ) -> Result<(), Divergence> {
         if !self.config.exclusive {
             let actual = self.subject.add(&add.entry());
-            return self.compare_add("add", &add, &actual);
+            return self.compare_add(name, add, &actual);
         }
-        let Some(mut writer) = self.writer("exclusive_add", true)? else {
+        let Some(mut writer) = self.writer(exclusive_name, true)? else {
             return Ok(());
         };
         let actual = writer.add(&add.entry());
         drop(writer);
-        self.compare_add("exclusive_add", &add, &actual)
+        self.compare_add(exclusive_name, add, &actual)
     }
 
     pub(crate) fn add_with_hint(&mut self, hint: u8, add: &Add) -> Result<(), Divergence> {
@@ -107,7 +141,11 @@ impl<'s> Run<'s> {
     }
 
     pub(crate) fn add_with_foreign_hint(&mut self, add: &Add) -> Result<(), Divergence> {
-        let add = self.resolve(add);
+        let mut add = self.resolve(add);
+        if add.kind == kind::RANGE_DELETION {
+            // These need no hint, and look at none.
+            add.kind = kind::VALUE;
+        }
         let Some(mut writer) = self.writer("foreign_hint", false)? else {
             return Ok(());
         };
@@ -420,7 +458,9 @@ impl<'s> Run<'s> {
         let expected = self.model.check(&entry);
         let outcome = match (&expected, actual) {
             (Ok(()), Ok(())) => {
-                self.added.push((add.key.clone(), add.sequence));
+                if add.kind != kind::RANGE_DELETION {
+                    self.added.push((add.key.clone(), add.sequence));
+                }
                 self.model.add(&entry).map_or("refused", |()| "ok")
             }
             // Whether it is full only the table knows; nothing may have changed.
@@ -443,7 +483,7 @@ impl<'s> Run<'s> {
 fn is_refusal(error: &Error, refusal: Refusal, entry: &Entry<'_>) -> bool {
     match (refusal, error) {
         (Refusal::Sealed, Error::Sealed)
-        | (Refusal::Unsupported, Error::Unsupported(_))
+        | (Refusal::InvertedRange, Error::InvertedRange)
         | (Refusal::EntryTooLarge, Error::EntryTooLarge { .. })
         | (Refusal::Duplicate, Error::Duplicate) => true,
         (Refusal::SequenceTooLarge, Error::SequenceTooLarge { sequence }) => {
@@ -462,7 +502,7 @@ fn is_refusal(error: &Error, refusal: Refusal, entry: &Entry<'_>) -> bool {
 fn label(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Sealed => "sealed",
-        Refusal::Unsupported => "unsupported",
+        Refusal::InvertedRange => "inverted_range",
         Refusal::SequenceTooLarge => "sequence_too_large",
         Refusal::KeyTooLarge => "key_too_large",
         Refusal::ValueTooLarge => "value_too_large",

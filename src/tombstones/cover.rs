@@ -1,0 +1,173 @@
+//! Asking which range deletion hides a key.
+
+use super::map::{Fragment, Map, Stretch};
+use super::{Cell, Node, Sight, Tombstones};
+use crate::error::{Error, Result};
+use crate::key::{Comparator, SequenceNumber};
+use crate::memtable::Visibility;
+
+/// What covers a key, and from where to where that is so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cover {
+    /// The largest visible number that covers the key.
+    pub(crate) sequence: Option<SequenceNumber>,
+    /// Keys in the store of the range deletions that were asked.
+    begin: Option<*const [u8]>,
+    end: Option<*const [u8]>,
+    /// As of when.
+    head: *const Cell,
+}
+
+// SAFETY: the pointers lead to what never changes, and are followed by `holds` only,
+// whose caller knows that it is there.
+unsafe impl Send for Cover {}
+// SAFETY: as above.
+unsafe impl Sync for Cover {}
+
+impl Cover {
+    /// Keeps to a part of a stretch.
+    fn narrow(&mut self, comparator: &impl Comparator, stretch: &Stretch<'_>) {
+        // SAFETY: both are keys in the store that is being asked.
+        let key = |key: *const [u8]| unsafe { &*key };
+        if let Some(begin) = stretch.begin
+            && self
+                .begin
+                .is_none_or(|known| comparator.compare(key(known), begin).is_lt())
+        {
+            self.begin = Some(begin);
+        }
+        if let Some(end) = stretch.end
+            && self
+                .end
+                .is_none_or(|known| comparator.compare(end, key(known)).is_lt())
+        {
+            self.end = Some(end);
+        }
+    }
+
+    /// Whether the answer is that for `key`, too.
+    ///
+    /// # Safety
+    ///
+    /// The cover came from these range deletions.
+    pub(crate) unsafe fn holds(
+        &self,
+        comparator: &impl Comparator,
+        tombstones: &Tombstones,
+        key: &[u8],
+    ) -> bool {
+        // SAFETY: keys of the same store, which is alive.
+        let bound = |bound: *const [u8]| unsafe { &*bound };
+        self.head == tombstones.first()
+            && self
+                .begin
+                .is_none_or(|begin| comparator.compare(bound(begin), key).is_le())
+            && self
+                .end
+                .is_none_or(|end| comparator.compare(key, bound(end)).is_lt())
+    }
+}
+
+impl Tombstones {
+    /// The largest visible number that covers `key`; O(log^2 n), and more where numbers
+    /// did not come in order.
+    pub(crate) fn covering(
+        &self,
+        comparator: &impl Comparator,
+        key: &[u8],
+        sight: &Sight<'_, impl Visibility>,
+    ) -> Option<SequenceNumber> {
+        self.cover(comparator, key, sight).sequence
+    }
+
+    /// As [`covering`](Self::covering), with the keys for which the answer is the same.
+    pub(crate) fn cover(
+        &self,
+        comparator: &impl Comparator,
+        key: &[u8],
+        sight: &Sight<'_, impl Visibility>,
+    ) -> Cover {
+        let head = self.first();
+        let mut cover = Cover {
+            sequence: None,
+            begin: None,
+            end: None,
+            head,
+        };
+        for node in self.list(head) {
+            visit(comparator, node, key, sight, &mut cover);
+        }
+        cover
+    }
+
+    /// What is deleted by range deletions with numbers from `first` to `last`, in
+    /// ascending fragments, each with the largest of these numbers that covers it. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn fragments(
+        &self,
+        comparator: &impl Comparator,
+        first: SequenceNumber,
+        last: SequenceNumber,
+    ) -> Result<Vec<Fragment<'_>>> {
+        let mut map = Map::with_room(0)?;
+        for node in self.list(self.first()) {
+            map = join(comparator, map, node, first, last)?;
+        }
+        let mut fragments = Vec::new();
+        let count = map.fragments().count();
+        fragments
+            .try_reserve_exact(count)
+            .map_err(|_| Error::OutOfMemory {
+                requested: count.saturating_mul(size_of::<Fragment<'_>>()),
+            })?;
+        // SAFETY: the keys are in the store, which lives as long as `self`; the map was
+        // only needed to find them.
+        fragments.extend(map.fragments().map(|fragment| unsafe { fragment.detach() }));
+        Ok(fragments)
+    }
+}
+
+/// Looks whether a node has a larger visible number that covers the key. Its depth is
+/// the node's level.
+fn visit(
+    comparator: &impl Comparator,
+    node: &Node,
+    key: &[u8],
+    sight: &Sight<'_, impl Visibility>,
+    cover: &mut Cover,
+) {
+    let known = cover.sequence.is_some_and(|known| known >= node.largest);
+    if known || node.smallest > sight.snapshot {
+        return;
+    }
+    if node.level > 0 && node.largest >= sight.limit() {
+        for child in node.children() {
+            visit(comparator, child, key, sight, cover);
+        }
+    } else if node.level > 0 || sight.sees(node.largest) {
+        let stretch = node.map.find(comparator, key);
+        cover.narrow(comparator, &stretch);
+        cover.sequence = cover.sequence.max(stretch.sequence);
+    }
+}
+
+/// Merges what a node has of the numbers from `first` to `last` into a map.
+fn join(
+    comparator: &impl Comparator,
+    map: Map,
+    node: &Node,
+    first: SequenceNumber,
+    last: SequenceNumber,
+) -> Result<Map> {
+    if node.largest < first || node.smallest > last {
+        return Ok(map);
+    }
+    if first <= node.smallest && node.largest <= last {
+        return Map::merged(comparator, &[&map, &node.map]);
+    }
+    node.children()
+        .try_fold(map, |map, child| join(comparator, map, child, first, last))
+}

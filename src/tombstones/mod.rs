@@ -1,0 +1,295 @@
+//! Range deletions, and which of them hides a key (SPEC D1 to D3).
+//!
+//! # The tree over time
+//!
+//! Range deletions come one after the other and are never removed. A *node* stands for
+//! some of them that came in a row, and has a *map*: the keys at which something
+//! changes, ascending, with the largest sequence number that covers what follows. So a
+//! map has at most two bounds per range deletion, however they nest or overlap, where
+//! a list of all numbers per fragment would take quadratic space.
+//!
+//! Whoever reads at a snapshot that sees all of a node needs no more than its map. A
+//! snapshot that sees a part of it goes down to the node's children, which stand for
+//! a part each. Numbers mostly come in order, so that a snapshot cuts one node per
+//! level. Where they do not, more nodes are visited, and the answer is the same.
+//!
+//! A new range deletion is a node of its own. When [`FANOUT`] nodes of one level are
+//! there, they get a parent, whose map is merged from theirs: Bentley and Saxe,
+//! "Decomposable Searching Problems" (1980). Each range deletion is merged once per
+//! level, so an add costs O(log n) on average, and O(n) at times. The children stay:
+//! they are what older snapshots read.
+//!
+//! # Thread safety
+//!
+//! Any number of threads may read and add. Adders take turns, by a lock. Readers never
+//! wait: they load one pointer, to a list of nodes that never changes.
+//!
+//! # Invariants
+//!
+//! 1. **T1, frozen.** A node and a cell never change once they are published.
+//! 2. **T2, publication.** A cell is published by a release store and read after an
+//!    acquire load: who sees it sees all nodes and keys behind it.
+//! 3. **T3, complete.** The list of cells reaches every range deletion whose add
+//!    happened before, once.
+//! 4. **T4, refusal.** An add that fails for want of memory has changed nothing.
+//!
+//! # Who touches what
+//!
+//! | field | written by | read by |
+//! |---|---|---|
+//! | `head` | the adder with the lock | anyone |
+//! | nodes, cells, keys | the adder with the lock, before they are published | anyone who came by `head` |
+//! | `store` | the adder with the lock | the same |
+
+mod cover;
+mod map;
+mod store;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+
+pub(crate) use cover::Cover;
+pub use map::Fragment;
+
+use core::fmt;
+use core::ptr;
+
+use crate::arena::Budget;
+use crate::error::Result;
+use crate::key::{Comparator, SequenceNumber};
+use crate::memtable::Visibility;
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, Mutex, Shadow, ord};
+use map::Map;
+use store::{Batch, Store};
+
+/// So many nodes of one level get a parent.
+const FANOUT: usize = if cfg!(any(loom, shuttle)) { 2 } else { 4 };
+
+/// Some range deletions that came in a row.
+struct Node {
+    shadow: Shadow,
+    /// 0 for a single one.
+    level: u32,
+    smallest: SequenceNumber,
+    largest: SequenceNumber,
+    map: Map,
+    /// Newest first.
+    children: [*const Node; FANOUT],
+}
+
+/// A list of nodes, the newest first.
+struct Cell {
+    shadow: Shadow,
+    node: *const Node,
+    next: *const Cell,
+}
+
+/// The range deletions of one table.
+#[doc(hidden)]
+pub struct Tombstones {
+    head: AtomicPtr<Cell>,
+    /// How many there are, and what they take in bytes.
+    count: AtomicUsize,
+    bytes: AtomicUsize,
+    store: Mutex<Store>,
+    budget: Option<Arc<dyn Budget>>,
+}
+
+// SAFETY: the pointers lead to what `store` owns; it is written before it is published,
+// and never after (T1, T2).
+unsafe impl Send for Tombstones {}
+// SAFETY: as above.
+unsafe impl Sync for Tombstones {}
+
+/// What a reader sees of the range deletions, beside the key.
+#[derive(Debug)]
+pub(crate) struct Sight<'v, V> {
+    pub(crate) snapshot: SequenceNumber,
+    pub(crate) visibility: &'v V,
+}
+
+impl<V: Visibility> Sight<'_, V> {
+    /// Everything below this number is visible.
+    fn limit(&self) -> SequenceNumber {
+        let uncommitted = self.visibility.min_uncommitted();
+        uncommitted.min(self.snapshot.saturating_add(1))
+    }
+
+    fn sees(&self, sequence: SequenceNumber) -> bool {
+        sequence < self.limit() || sequence <= self.snapshot && self.visibility.is_visible(sequence)
+    }
+}
+
+impl Tombstones {
+    pub(crate) fn new(budget: Option<Arc<dyn Budget>>) -> Self {
+        Self {
+            head: AtomicPtr::new(ptr::null_mut()),
+            count: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            store: Mutex::new(Store::default()),
+            budget,
+        }
+    }
+
+    /// How many range deletions were added.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(ord!(TOMBSTONES_COUNT_LOAD, Relaxed))
+    }
+
+    /// Bytes that they take, the maps included.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(ord!(TOMBSTONES_BYTES_LOAD, Relaxed))
+    }
+
+    /// True when there is none that the caller could see.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first().is_null()
+    }
+
+    /// Adds the deletion of all keys from `begin` on and before `end`, which is after
+    /// `begin`. O(log n) on average, O(n) at times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory); nothing is added then.
+    pub(crate) fn add(
+        &self,
+        comparator: &impl Comparator,
+        begin: &[u8],
+        end: &[u8],
+        sequence: SequenceNumber,
+    ) -> Result<()> {
+        let mut store = self.store.lock();
+        let mut batch = store.begin();
+        let map = batch.single(begin, end, sequence)?;
+        let mut node = batch.node(Node {
+            shadow: Shadow::new(),
+            level: 0,
+            smallest: sequence,
+            largest: sequence,
+            map,
+            children: [ptr::null(); FANOUT],
+        })?;
+        let mut rest = self
+            .head
+            .load(ord!(TOMBSTONES_HEAD_OWN, Relaxed))
+            .cast_const();
+        while let Some(children) = self.siblings(node, rest) {
+            // SAFETY: siblings come from nodes and cells of this store.
+            (node, rest) = unsafe { Self::join(&mut batch, comparator, children, rest)? };
+        }
+        let cell = batch.cell(Cell {
+            shadow: Shadow::new(),
+            node,
+            next: rest,
+        })?;
+        let bytes = batch.commit();
+        self.head
+            .store(cell.cast_mut(), ord!(TOMBSTONES_HEAD_STORE, Release));
+        self.count.fetch_add(1, ord!(TOMBSTONES_COUNT_ADD, Relaxed));
+        self.bytes
+            .fetch_add(bytes, ord!(TOMBSTONES_BYTES_ADD, Relaxed));
+        drop(store);
+        // Without the lock: a budget may call back.
+        if let Some(budget) = &self.budget {
+            budget.charge(bytes);
+        }
+        Ok(())
+    }
+
+    /// A new node with the nodes of the same level that come next, if that makes
+    /// enough for a parent. The lock is held.
+    fn siblings(&self, node: *const Node, rest: *const Cell) -> Option<[*const Node; FANOUT]> {
+        let mut children = [node; FANOUT];
+        let mut cells = self.list(rest);
+        // SAFETY: the new node is in the store.
+        let level = unsafe { &*node }.level;
+        for child in &mut children[1..] {
+            let next = cells.next().filter(|next| next.level == level)?;
+            *child = next;
+        }
+        Some(children)
+    }
+
+    /// Makes the parent of nodes, the last of which are the first of `rest`; returns it
+    /// and what remains of `rest`.
+    ///
+    /// # Safety
+    ///
+    /// Nodes and cells are this store's.
+    unsafe fn join(
+        batch: &mut Batch<'_>,
+        comparator: &impl Comparator,
+        children: [*const Node; FANOUT],
+        mut rest: *const Cell,
+    ) -> Result<(*const Node, *const Cell)> {
+        for _ in 1..FANOUT {
+            // SAFETY: passed on from the caller; there are that many.
+            rest = unsafe { &*rest }.next;
+        }
+        // SAFETY: passed on from the caller.
+        let nodes = children.map(|child| unsafe { &*child });
+        let map = Map::merged(comparator, &nodes.map(|node| &node.map))?;
+        let numbers = || nodes.iter();
+        let node = batch.node(Node {
+            shadow: Shadow::new(),
+            level: nodes[0].level + 1,
+            smallest: numbers().map(|node| node.smallest).min().unwrap_or(0),
+            largest: numbers().map(|node| node.largest).max().unwrap_or(0),
+            map,
+            children,
+        })?;
+        Ok((node, rest))
+    }
+
+    /// The list of cells that a reader sees.
+    #[inline]
+    fn first(&self) -> *const Cell {
+        self.head
+            .load(ord!(TOMBSTONES_HEAD_LOAD, Acquire))
+            .cast_const()
+    }
+
+    /// The nodes from a cell on, newest first.
+    fn list(&self, from: *const Cell) -> impl Iterator<Item = &Node> {
+        let mut at = from;
+        core::iter::from_fn(move || {
+            // SAFETY: cells lead to cells of this store, which lives as long as `self`,
+            // and whoever got here came by `head` (T2), or holds the lock.
+            let cell = unsafe { at.as_ref() }?;
+            cell.shadow.read();
+            at = cell.next;
+            // SAFETY: as above.
+            let node = unsafe { &*cell.node };
+            node.shadow.read();
+            Some(node)
+        })
+    }
+}
+
+impl Node {
+    /// The parts of a node, newest first; none if it is a single range deletion.
+    fn children(&self) -> impl Iterator<Item = &Self> {
+        // SAFETY: a child is of the same store as its parent, and older.
+        self.children
+            .iter()
+            .filter_map(|child| unsafe { child.as_ref() })
+    }
+}
+
+impl Drop for Tombstones {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget {
+            budget.release(self.bytes());
+        }
+    }
+}
+
+impl fmt::Debug for Tombstones {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tombstones")
+            .field("count", &self.count())
+            .field("bytes", &self.bytes())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,269 @@
+//! Range deletions against a plain list of them.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::key::{BytewiseComparator, ReverseBytewiseComparator};
+use crate::memtable::Everything;
+use crate::sync::random_u64;
+
+/// Begin, end and number.
+type Plain = (Vec<u8>, Vec<u8>, u64);
+
+/// Hides some numbers.
+struct Without(BTreeSet<u64>);
+
+impl Visibility for Without {
+    fn is_visible(&self, sequence: u64) -> bool {
+        !self.0.contains(&sequence)
+    }
+
+    fn min_uncommitted(&self) -> u64 {
+        self.0.first().copied().unwrap_or(u64::MAX)
+    }
+}
+
+fn random(below: u64) -> u64 {
+    random_u64() % below
+}
+
+fn expected<C: Comparator>(
+    comparator: &C,
+    plain: &[Plain],
+    key: &[u8],
+    snapshot: u64,
+    hidden: &BTreeSet<u64>,
+) -> Option<u64> {
+    let covers = |(begin, end, sequence): &&Plain| {
+        *sequence <= snapshot
+            && !hidden.contains(sequence)
+            && comparator.compare(begin, key).is_le()
+            && comparator.compare(key, end).is_lt()
+    };
+    plain.iter().filter(covers).map(|one| one.2).max()
+}
+
+/// Adds ranges, and compares all answers now and then.
+fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
+    let tombstones = Tombstones::new(None);
+    for (added, (begin, end, sequence)) in ranges.iter().enumerate() {
+        tombstones.add(comparator, begin, end, *sequence).unwrap();
+        assert_eq!(tombstones.count(), added + 1);
+        if added % 7 != 0 && added + 1 != ranges.len() {
+            continue;
+        }
+        let plain = &ranges[..=added];
+        let most = plain.iter().map(|one| one.2).max().unwrap_or(0);
+        for _ in 0..30 {
+            let key = match random(3) {
+                0 => vec![random(256) as u8],
+                place => {
+                    let one = &plain[random(plain.len() as u64) as usize];
+                    if place == 1 {
+                        one.0.clone()
+                    } else {
+                        one.1.clone()
+                    }
+                }
+            };
+            let snapshot = random(most + 2);
+            let hidden: BTreeSet<u64> = if random(2) == 0 {
+                BTreeSet::new()
+            } else {
+                (0..random(6)).map(|_| random(most + 1)).collect()
+            };
+            let visibility = Without(hidden.clone());
+            let sight = Sight {
+                snapshot,
+                visibility: &visibility,
+            };
+            let cover = tombstones.cover(comparator, &key, &sight);
+            let wanted = expected(comparator, plain, &key, snapshot, &hidden);
+            assert_eq!(
+                cover.sequence, wanted,
+                "{key:?} at {snapshot} without {hidden:?}"
+            );
+            for other in 0..=255u8 {
+                // SAFETY: the cover came from there.
+                if unsafe { cover.holds(comparator, &tombstones, &[other]) } {
+                    let wanted = expected(comparator, plain, &[other], snapshot, &hidden);
+                    assert_eq!(cover.sequence, wanted, "{other} as {key:?} at {snapshot}");
+                }
+            }
+        }
+        check_fragments(comparator, &tombstones, plain, most);
+    }
+}
+
+fn check_fragments<C: Comparator>(
+    comparator: &C,
+    tombstones: &Tombstones,
+    plain: &[Plain],
+    most: u64,
+) {
+    let first = random(most + 1);
+    let last = first + random(most + 1);
+    let fragments = tombstones.fragments(comparator, first, last).unwrap();
+    assert!(fragments.windows(2).all(|pair| {
+        comparator.compare(pair[0].end, pair[1].begin).is_le()
+            && (pair[0].end != pair[1].begin || pair[0].sequence != pair[1].sequence)
+    }));
+    let among: Vec<Plain> = plain
+        .iter()
+        .filter(|one| (first..=last).contains(&one.2))
+        .cloned()
+        .collect();
+    for key in 0..=255u8 {
+        let inside = |one: &&Fragment<'_>| {
+            comparator.compare(one.begin, &[key]).is_le()
+                && comparator.compare(&[key], one.end).is_lt()
+        };
+        let found = fragments.iter().find(inside).map(|one| one.sequence);
+        assert_eq!(
+            found,
+            expected(comparator, &among, &[key], u64::MAX, &BTreeSet::new())
+        );
+    }
+}
+
+fn range<C: Comparator>(comparator: &C, a: u8, b: u8, sequence: u64) -> Plain {
+    let (begin, end) = (vec![a], vec![b]);
+    if comparator.compare(&begin, &end).is_lt() {
+        (begin, end, sequence)
+    } else {
+        (end, begin, sequence)
+    }
+}
+
+fn shapes<C: Comparator>(comparator: &C) {
+    crate::seed_thread_rng(11);
+    let some = |place: &dyn Fn(u64) -> (u8, u8)| -> Vec<Plain> {
+        (0..100u64)
+            .map(|one| {
+                let (a, b) = place(one);
+                range(comparator, a, b, one + 1)
+            })
+            .collect()
+    };
+    check(comparator, &some(&|one| (one as u8, 250 - one as u8)));
+    check(comparator, &some(&|one| (100 - one as u8, 101 + one as u8)));
+    check(comparator, &some(&|one| (2 * one as u8, 2 * one as u8 + 1)));
+    check(comparator, &some(&|one| (one as u8, one as u8 + 20)));
+    check(comparator, &some(&|_| (10, 20)));
+    for _ in 0..10 {
+        let mut ranges = some(&|_| {
+            let a = random(255) as u8;
+            (a, a + 1 + random(u64::from(255 - a)) as u8)
+        });
+        check(comparator, &ranges);
+        // Numbers in any order.
+        for place in (1..ranges.len()).rev() {
+            let other = random(place as u64 + 1) as usize;
+            let (a, b) = (ranges[place].2, ranges[other].2);
+            (ranges[place].2, ranges[other].2) = (b, a);
+        }
+        check(comparator, &ranges);
+    }
+}
+
+#[test]
+fn d1_the_newest_visible_one_that_covers_a_key() {
+    shapes(&BytewiseComparator);
+}
+
+#[test]
+fn d1_in_reverse_order_too() {
+    shapes(&ReverseBytewiseComparator);
+}
+
+#[test]
+fn d3_nesting_takes_no_more_memory_than_anything_else() {
+    let bytes = |place: &dyn Fn(u32) -> (u32, u32), count: u32| {
+        let tombstones = Tombstones::new(None);
+        for one in 0..count {
+            let (a, b) = place(one);
+            let (begin, end) = (a.to_be_bytes(), b.to_be_bytes());
+            let sequence = u64::from(one);
+            tombstones
+                .add(&BytewiseComparator, &begin, &end, sequence)
+                .unwrap();
+        }
+        tombstones.bytes() as f64 / f64::from(count)
+    };
+    const COUNT: u32 = 20_000;
+    let disjoint = bytes(&|one| (2 * one, 2 * one + 1), COUNT);
+    let nested = bytes(&|one| (one, 3 * COUNT - one), COUNT);
+    assert!(nested < 1.2 * disjoint, "{nested} and {disjoint}");
+    let few = bytes(&|one| (one, 3 * COUNT - one), 200);
+    assert!(nested < 3.0 * few, "{nested} and {few}");
+}
+
+#[test]
+fn d3_memory_is_charged_and_released() {
+    #[derive(Debug, Default)]
+    struct Charged(Mutex<usize>);
+
+    impl Budget for Charged {
+        fn charge(&self, bytes: usize) {
+            *self.0.lock() += bytes;
+        }
+
+        fn release(&self, bytes: usize) {
+            *self.0.lock() -= bytes;
+        }
+    }
+
+    let budget = Arc::new(Charged::default());
+    let tombstones = Tombstones::new(Some(budget.clone()));
+    for one in 0..100u8 {
+        tombstones
+            .add(&BytewiseComparator, &[one], &[one + 1], 1)
+            .unwrap();
+    }
+    assert_eq!(*budget.0.lock(), tombstones.bytes());
+    assert!(tombstones.bytes() > 100 * 100);
+    drop(tombstones);
+    assert_eq!(*budget.0.lock(), 0);
+}
+
+#[test]
+fn d1_many_threads_add_and_read() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 400;
+    let tombstones = Tombstones::new(None);
+    let sight = |snapshot| Sight {
+        snapshot,
+        visibility: &Everything,
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let tombstones = &tombstones;
+            scope.spawn(move || {
+                for one in 0..EACH {
+                    let begin = [thread as u8, (one >> 8) as u8, one as u8];
+                    let end = [thread as u8, 9];
+                    let sequence = one * THREADS + thread;
+                    tombstones
+                        .add(&BytewiseComparator, &begin, &end, sequence)
+                        .unwrap();
+                    let key = [thread as u8, 8];
+                    let found =
+                        tombstones.covering(&BytewiseComparator, &key, &sight(u64::MAX - 1));
+                    assert_eq!(found, Some(sequence), "its own is seen");
+                    for other in 0..THREADS {
+                        let key = [other as u8, 0, 0];
+                        let found =
+                            tombstones.covering(&BytewiseComparator, &key, &sight(sequence));
+                        assert!(found.is_none_or(|found| found == other));
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(tombstones.count() as u64, THREADS * EACH);
+    for thread in 0..THREADS {
+        let key = [thread as u8, 8];
+        let found = tombstones.covering(&BytewiseComparator, &key, &sight(u64::MAX - 1));
+        assert_eq!(found, Some((EACH - 1) * THREADS + thread));
+    }
+}

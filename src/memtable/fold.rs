@@ -5,6 +5,7 @@ use super::{Lookup, MemTable, MergeBase};
 use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, Kind};
+use crate::merge::value_to_merge;
 use crate::tombstones::Sight;
 
 /// So many times the operands that may lie upon each other are looked at to find
@@ -47,7 +48,10 @@ impl<C: Comparator> MemTable<C> {
             return Ok(None);
         };
         let existing = match base {
-            MergeBase::Value { value, .. } => Some(value),
+            MergeBase::Value { value, kind, .. } => match value_to_merge(kind, value) {
+                Ok(value) => Some(value),
+                Err(_) => return Ok(None),
+            },
             MergeBase::Deleted { .. } => None,
             MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
         };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::MergeOperator;
+use super::{MergeOperator, value_to_merge};
 use crate::error::{Error, Result};
 use crate::key::{Kind, SequenceNumber};
 use crate::memtable::{Lookup, MergeBase};
@@ -185,7 +185,7 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
     ///
     /// # Errors
     ///
-    /// [`Error::MergeFailed`].
+    /// As for [`finish`](Self::finish).
     pub fn so_far(self) -> Result<Merged<'a>> {
         if self.operands.is_empty() || self.below.is_some() {
             return self.finish();
@@ -200,7 +200,9 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
     ///
     /// # Errors
     ///
-    /// [`Error::MergeFailed`].
+    /// [`Error::MergeFailed`]; [`Error::Unsupported`] when what lies below the operands is
+    /// neither a plain value nor a timed one; [`Error::Corruption`] for a timed one that is
+    /// too short.
     pub fn finish(mut self) -> Result<Merged<'a>> {
         let below = match self.below {
             Some(Below::Answer(answer)) => answer,
@@ -210,7 +212,7 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
             return Ok(below);
         }
         let existing = match &below {
-            Merged::Found { value, .. } => Some(&**value),
+            Merged::Found { value, kind, .. } => Some(value_to_merge(*kind, value)?),
             _ => None,
         };
         self.operands.reverse();

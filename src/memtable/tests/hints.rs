@@ -70,7 +70,7 @@ fn s3_keys_out_of_the_domain_need_no_hint() {
 fn s3_another_table_refuses_the_hints_until_they_are_cleared() {
     let tables = [small().build().unwrap(), small().build().unwrap()];
     let mut hints = PrefixHints::new(Arc::new(CappedPrefix(1)), 9).unwrap();
-    let mut add = |table: &MemTable, hints: &mut PrefixHints, sequence| {
+    let add = |table: &MemTable, hints: &mut PrefixHints, sequence| {
         let mut writer = table.writer().unwrap();
         writer.add_with_prefix_hints(hints, sequence, Kind::VALUE, b"k", b"")
     };

@@ -1,8 +1,8 @@
 //! The errors of the crate.
 
-use thiserror::Error;
+use std::borrow::Cow;
 
-use crate::merge::MergeFailure;
+use thiserror::Error;
 
 /// A result whose error is [`enum@Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -125,6 +125,29 @@ pub enum Corruption {
         /// Sequence number as stored; itself unreliable.
         sequence: u64,
     },
+}
+
+/// Why operands could not be folded.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("merge failed: {reason}")]
+pub struct MergeFailure {
+    reason: Cow<'static, str>,
+}
+
+impl MergeFailure {
+    /// A failure with its reason in words.
+    #[must_use]
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -29,6 +29,7 @@ pub mod codec;
 mod entry;
 mod error;
 mod key;
+mod lookup;
 pub mod memtable;
 pub mod merge;
 pub mod rep;
@@ -38,6 +39,7 @@ pub mod skiplist;
 mod sync;
 mod timed_value;
 mod tombstones;
+mod visibility;
 
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{Corruption, Error, Result};
@@ -45,15 +47,16 @@ pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
     PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
 };
+pub use lookup::{Lookup, MergeBase};
 pub use memtable::{
-    Lookup, MemTable, MemTableBuilder, MergeBase, PrefixHints, RangeStats, Reader, Stats,
-    Visibility, VisibleIter, Writer,
+    MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, VisibleIter, Writer,
 };
 pub use sequence_time::{SequenceTime, SequenceTimes};
 pub use skiplist::{BatchError, Hint};
 pub use sync::{ledger, seed_thread_rng};
 pub use timed_value::TimedValue;
 pub use tombstones::{DeletionRun, DeletionRuns, Fragment, RangeDeletions};
+pub use visibility::{Everything, Visibility};
 
 /// What models of the concurrent parts need and users do not.
 #[cfg(any(loom, shuttle))]

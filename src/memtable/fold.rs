@@ -1,12 +1,13 @@
 //! Folding merge operands as they are written (SPEC W5).
 
-use super::visibility::Everything;
-use super::{Lookup, MemTable, MergeBase};
+use super::MemTable;
 use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, Kind};
+use crate::lookup::{Lookup, MergeBase};
 use crate::merge::value_to_merge;
 use crate::tombstones::Sight;
+use crate::visibility::Everything;
 
 /// So many times the operands that may lie upon each other are looked at to find
 /// their base. Where it is not in the table, every add would else read all of them.

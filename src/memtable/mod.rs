@@ -36,36 +36,35 @@ mod options;
 #[cfg(feature = "bytes")]
 mod pinned;
 mod prefix_hints;
+mod range_deletions;
 mod reader;
 mod sample;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
-mod visibility;
 mod visible;
 mod writer;
 
 pub use counters::{ReadStats, Stats};
-pub use lookup::{Lookup, MergeBase};
 pub use options::MemTableBuilder;
 pub use prefix_hints::PrefixHints;
 pub use reader::Reader;
 pub use sample::RangeStats;
-pub use visibility::{Everything, Visibility};
 pub use visible::VisibleIter;
 pub use writer::Writer;
 
 use core::fmt;
-use core::ops::{Bound, RangeInclusive};
+use core::ops::Bound;
 
 use crate::arena::{ArenaUsage, ConcurrentArena};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::lookup::Lookup;
 use crate::merge::MergeOperator;
 use crate::rep::{Cursor, Handle, ReadObserver, Representation, Sealed, SkipListRep};
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::sync::{Arc, fault};
-use crate::tombstones::{RangeDeletions, Tombstones};
+use crate::tombstones::Tombstones;
 use counters::{Counters, ReadCounters};
 use door::Door;
 use filter::Filter;
@@ -256,60 +255,6 @@ impl<C: Comparator> MemTable<C> {
         let newest = Representation::find(&self.rep, user_key, sequence);
         // SAFETY: the position came from this list.
         newest.is_some_and(|newest| unsafe { self.rep.key(newest) }.1 == sequence)
-    }
-
-    /// Deletes all keys from `begin` on and before `end`, as of `sequence` (SPEC D1): a
-    /// concurrent batch of one. Nothing happens if the two are equal. O(log n) on average,
-    /// and linear in the number of range deletions at times.
-    ///
-    /// ```
-    /// use verimem::{Kind, Lookup, MemTable};
-    ///
-    /// let table = MemTable::builder().build()?;
-    /// table.add(1, Kind::VALUE, b"b", b"old")?;
-    /// table.delete_range(2, b"a", b"c")?;
-    /// table.add(3, Kind::VALUE, b"b", b"new")?;
-    /// assert!(matches!(table.get(b"b", 1)?, Lookup::Found { value: b"old", .. }));
-    /// assert!(matches!(table.get(b"b", 2)?, Lookup::Deleted { sequence: 2, .. }));
-    /// assert!(matches!(table.get(b"b", 3)?, Lookup::Found { value: b"new", .. }));
-    /// assert!(matches!(table.get(b"a", 3)?, Lookup::Deleted { sequence: 2, .. }));
-    /// # Ok::<(), verimem::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`Writer::delete_range`] and [`writer`](Self::writer).
-    pub fn delete_range(&self, sequence: SequenceNumber, begin: &[u8], end: &[u8]) -> Result<()> {
-        self.writer()?.delete_range(sequence, begin, end)
-    }
-
-    /// What is deleted by the range deletions with such sequence numbers, as ascending
-    /// fragments that do not overlap, each with the newest of the numbers that covers it
-    /// (SPEC D2). A flush asks once for each stripe between two snapshots. O(n).
-    ///
-    /// ```
-    /// use verimem::MemTable;
-    ///
-    /// let table = MemTable::builder().build()?;
-    /// table.delete_range(1, b"a", b"m")?;
-    /// table.delete_range(2, b"c", b"e")?;
-    /// let fragments = table.range_deletions(0..=9)?;
-    /// let found: Vec<_> = fragments.iter().map(|one| (one.begin, one.end, one.sequence)).collect();
-    /// assert_eq!(found, [(&b"a"[..], &b"c"[..], 1), (b"c", b"e", 2), (b"e", b"m", 1)]);
-    /// # Ok::<(), verimem::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfMemory`].
-    pub fn range_deletions(
-        &self,
-        sequences: RangeInclusive<SequenceNumber>,
-    ) -> Result<RangeDeletions<'_, C>> {
-        let (first, last) = sequences.into_inner();
-        let comparator = self.comparator();
-        let fragments = self.tombstones.fragments(comparator, first, last)?;
-        Ok(RangeDeletions::new(fragments, comparator))
     }
 
     /// A cursor over the internal entries: every version of every key.

@@ -4,14 +4,15 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
+use super::MemTable;
 use super::lookup::never;
-use super::visibility::{Everything, Visibility};
-use super::{Lookup, MemTable};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
+use crate::lookup::Lookup;
 use crate::merge::Merged;
 use crate::rep::Representation;
 use crate::tombstones::Sight;
+use crate::visibility::{Everything, Visibility};
 
 /// Keys that are looked up together.
 pub(super) const GROUP: usize = 32;

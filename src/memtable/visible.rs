@@ -5,13 +5,14 @@ use core::ops::Bound;
 
 use smallvec::SmallVec;
 
-use super::lookup::{Lookup, never};
-use super::visibility::{Everything, Visibility, sees};
+use super::lookup::never;
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::lookup::Lookup;
 use crate::rep::{Cursor, Handle, Representation};
 use crate::tombstones::{Cover, Sight};
+use crate::visibility::{Everything, Visibility, sees};
 
 /// A key that is kept while the cursor moves.
 type KeyBuffer = SmallVec<[u8; 64]>;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{MergeOperator, value_to_merge};
 use crate::error::{Error, Result};
 use crate::key::{Kind, SequenceNumber};
-use crate::memtable::{Lookup, MergeBase};
+use crate::lookup::{Lookup, MergeBase};
 
 /// What is known of a key when its operands are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]

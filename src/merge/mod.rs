@@ -19,37 +19,13 @@ mod tests;
 pub use merger::{Merged, Merger};
 pub use operators::{Associative, AssociativeMerge, Max, StringAppend, UInt64Add};
 
+pub use crate::error::MergeFailure;
+
 use core::fmt::Debug;
-use std::borrow::Cow;
 
-use thiserror::Error;
-
-use crate::error::{Error as TableError, Result as TableResult};
+use crate::error::{Error, Result};
 use crate::key::Kind;
 use crate::timed_value::TimedValue;
-
-/// Why operands could not be folded.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("merge failed: {reason}")]
-pub struct MergeFailure {
-    reason: Cow<'static, str>,
-}
-
-impl MergeFailure {
-    /// A failure with its reason in words.
-    #[must_use]
-    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            reason: reason.into(),
-        }
-    }
-
-    /// The reason.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-}
 
 /// Folds the operands of a key.
 ///
@@ -104,12 +80,10 @@ pub trait MergeOperator: Debug + Send + Sync + 'static {
 
 /// The value that an entry of some kind has for a merge: a plain one, or that of a timed
 /// put. What other kinds store has to be read by the engine first, say from a blob file.
-pub(crate) fn value_to_merge(kind: Kind, stored: &[u8]) -> TableResult<&[u8]> {
+pub(crate) fn value_to_merge(kind: Kind, stored: &[u8]) -> Result<&[u8]> {
     match kind {
         Kind::VALUE => Ok(stored),
         Kind::VALUE_PREFERRED_SEQNO => Ok(TimedValue::unpack(stored)?.value),
-        _ => Err(TableError::Unsupported(
-            "a merge into what is no plain value",
-        )),
+        _ => Err(Error::Unsupported("a merge into what is no plain value")),
     }
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
 use super::*;
-use crate::Visibility;
+use crate::visibility::Visibility;
 
 fn sequencer() -> Sequencer {
     Sequencer::new(0).unwrap()

@@ -2,7 +2,7 @@
 
 use super::aborted::Ranges;
 use crate::key::SequenceNumber;
-use crate::memtable::Visibility;
+use crate::visibility::Visibility;
 
 /// A published sequence number, and which ranges below it were aborted.
 ///

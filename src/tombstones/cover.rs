@@ -4,7 +4,7 @@ use super::map::{Fragment, Map, Stretch};
 use super::{Cell, Node, Sight, Tombstones};
 use crate::error::{Error, Result};
 use crate::key::{Comparator, SequenceNumber};
-use crate::memtable::Visibility;
+use crate::visibility::Visibility;
 
 /// What covers a key, and from where to where that is so.
 #[derive(Debug, Clone, Copy)]

@@ -63,8 +63,8 @@ use smallvec::SmallVec;
 use crate::arena::Budget;
 use crate::error::Result;
 use crate::key::{Comparator, SequenceNumber};
-use crate::memtable::Visibility;
 use crate::sync::{Arc, AtomicPtr, AtomicUsize, Mutex, Shadow, ord};
+use crate::visibility::Visibility;
 use map::Map;
 use store::{Batch, Store};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::key::{BytewiseComparator, ReverseBytewiseComparator};
-use crate::memtable::Everything;
 use crate::sync::random_u64;
+use crate::visibility::Everything;
 
 /// Begin, end and number.
 type Plain = (Vec<u8>, Vec<u8>, u64);
@@ -140,7 +140,7 @@ fn range<C: Comparator>(comparator: &C, a: u8, b: u8, sequence: u64) -> Plain {
 }
 
 fn shapes<C: Comparator>(comparator: &C) {
-    crate::seed_thread_rng(11);
+    crate::sync::seed_thread_rng(11);
     let some = |place: &dyn Fn(u64) -> (u8, u8)| -> Vec<Plain> {
         (0..100u64)
             .map(|one| {

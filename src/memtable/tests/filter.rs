@@ -22,7 +22,7 @@ fn key(number: u64) -> [u8; 10] {
 /// Every way of adding, and every way of asking.
 fn check(table: &MemTable) {
     let mut shared = table.writer().unwrap();
-    let mut hint = crate::Hint::new();
+    let mut hint = crate::skiplist::Hint::new();
     for number in 0..100 {
         shared.add(number, Kind::VALUE, &key(number), b"").unwrap();
     }

@@ -1,6 +1,7 @@
 //! Kinds that are stored, and returned as what they are.
 
 use super::*;
+use crate::lookup::MergeBase;
 use crate::merge::{Merged, StringAppend};
 use crate::timed_value::TimedValue;
 

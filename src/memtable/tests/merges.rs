@@ -228,7 +228,7 @@ fn w5_batches_and_hints_fold_alike() {
     let mut writer = table.exclusive_writer().unwrap();
     let refused = writer.add_batch(&entries).unwrap_err();
     assert_eq!((refused.added, refused.error), (3, Error::Duplicate));
-    let mut hint = crate::Hint::new();
+    let mut hint = crate::skiplist::Hint::new();
     for (sequence, operand) in [(4, b"c"), (5, b"d")] {
         writer
             .add_with_hint(&mut hint, sequence, Kind::MERGE, b"k", operand)

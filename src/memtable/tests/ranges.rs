@@ -130,7 +130,7 @@ fn d5_a_run_becomes_a_range_deletion_and_no_answer_changes() {
             .collect()
     };
     let before: Vec<_> = (0..5).map(answers).collect();
-    let mut runs = crate::DeletionRuns::new(100).unwrap();
+    let mut runs = crate::tombstones::DeletionRuns::new(100).unwrap();
     let mut cursor = table.iter();
     cursor.seek_to_first();
     let mut last = None;

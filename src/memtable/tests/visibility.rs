@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::lookup::MergeBase;
 use crate::sequencer::Sequencer;
+use crate::visibility::Visibility;
 
 /// Hides some numbers.
 struct Without(BTreeSet<u64>);
@@ -67,7 +69,7 @@ fn g4_iterators_hide_the_same_as_gets() {
         let kind = [Kind::VALUE, Kind::VALUE, Kind::DELETION][(sequence % 3) as usize];
         table.add(sequence, kind, &key, &[sequence as u8]).unwrap();
     }
-    crate::seed_thread_rng(5);
+    crate::sync::seed_thread_rng(5);
     for round in 0..200u64 {
         let hidden: Vec<u64> = (0..60)
             .filter(|one| (one * 31 + round * 17) % 11 < round % 12)

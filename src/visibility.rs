@@ -68,6 +68,6 @@ impl Visibility for Everything {
 
 /// Whether an entry is visible, with as little asking as possible.
 #[inline]
-pub(super) fn sees(visibility: &impl Visibility, sequence: SequenceNumber) -> bool {
+pub(crate) fn sees(visibility: &impl Visibility, sequence: SequenceNumber) -> bool {
     sequence < visibility.min_uncommitted() || visibility.is_visible(sequence)
 }

@@ -5,7 +5,7 @@ use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::Comparator;
 use crate::rep::{Cursor, Representation};
-use crate::sync::random_u64;
+use crate::skiplist::Reservoir;
 
 /// About how much lies in a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,64 +59,39 @@ impl<C: Comparator> MemTable<C> {
         let stats = self.stats();
         let all = stats.entries.saturating_sub(stats.range_deletions);
         let all = usize::try_from(all).unwrap_or(usize::MAX);
+        let count = count.min(all);
         let mut sample = Vec::new();
-        let room = count.min(all);
         sample
-            .try_reserve_exact(room)
+            .try_reserve_exact(count)
             .map_err(|_| Error::OutOfMemory {
-                requested: room.saturating_mul(size_of::<EntryRef<'_>>()),
+                requested: count.saturating_mul(size_of::<EntryRef<'_>>()),
             })?;
         if count.saturating_mul(FEW) < all {
-            self.draw(count, &mut sample)?;
-        } else {
-            self.pick(count, &mut sample)?;
+            for position in Representation::sample(&self.rep, count)? {
+                // SAFETY: the position came from this list.
+                sample.push(unsafe { self.rep.entry(position) }?);
+            }
         }
-        let comparator = self.comparator();
-        sample.sort_by(|a, b| {
-            comparator
-                .compare(a.user_key, b.user_key)
-                .then_with(|| b.sequence.cmp(&a.sequence))
-        });
+        // Fewer can be found where heights are no chance.
+        if sample.len() < count {
+            sample.clear();
+            sample.extend(self.pick(count)?.chosen());
+        }
         Ok(sample)
     }
 
-    /// Draws entries until there are enough different ones, or it took too long.
-    fn draw<'t>(&'t self, count: usize, sample: &mut Vec<EntryRef<'t>>) -> Result<()> {
-        let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..count.saturating_mul(FEW) {
-            if sample.len() == count {
-                break;
-            }
-            let mut cursor = Cursor::new(&self.rep);
-            cursor.seek_random();
-            if let Some(entry) = cursor.entry_ref()?
-                && seen.insert(entry.user_key.as_ptr())
-            {
-                sample.push(entry);
-            }
-        }
-        Ok(())
-    }
-
-    /// Picks entries in one pass: Vitter's reservoir (1985).
-    fn pick<'t>(&'t self, count: usize, sample: &mut Vec<EntryRef<'t>>) -> Result<()> {
+    /// Picks entries in one pass.
+    fn pick(&self, count: usize) -> Result<Reservoir<EntryRef<'_>>> {
+        let mut reservoir = Reservoir::new(count)?;
         let mut cursor = Cursor::new(&self.rep);
         cursor.seek_to_first();
-        let mut seen = 0u64;
         while let Some(entry) = cursor.entry_ref()? {
-            seen += 1;
-            if sample.len() < count.min(sample.capacity()) {
-                sample.push(entry);
-            } else if let Ok(place) = usize::try_from(random_u64() % seen)
-                && let Some(place) = sample.get_mut(place)
-            {
-                *place = entry;
-            }
+            reservoir.offer(entry);
             cursor.next();
         }
-        Ok(())
+        Ok(reservoir)
     }
 }
 
-/// Drawing pays where less than one in so many entries is asked for.
-const FEW: usize = 8;
+/// Sampling pays where less than one in so many entries is asked for.
+const FEW: usize = 32;

@@ -78,6 +78,13 @@ pub trait Representation: Sealed + Send + Sync + 'static {
     /// An entry at random, if there is any.
     fn random(&self) -> Option<Self::Position>;
 
+    /// Up to `count` different entries at random.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    fn sample(&self, count: usize) -> Result<Vec<Self::Position>>;
+
     /// About how many entries lie from the first version of `begin` on and before that of
     /// `end`.
     fn count_between(&self, begin: &[u8], end: &[u8]) -> u64;

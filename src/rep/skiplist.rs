@@ -68,6 +68,10 @@ impl<C: Comparator> Representation for SkipList<C> {
         SkipList::random(self)
     }
 
+    fn sample(&self, count: usize) -> Result<Vec<Position>> {
+        SkipList::sample(self, count)
+    }
+
     fn count_between(&self, begin: &[u8], end: &[u8]) -> u64 {
         let target = |key| Target::new(self.comparator(), key, MAX_SEQUENCE_NUMBER);
         SkipList::count_between(self, &target(begin), &target(end))

@@ -65,6 +65,7 @@ mod trail;
 pub use batch::BatchError;
 pub use height::{HeightSource, MAX_HEIGHT};
 pub(crate) use insert::{InsertContext, Sharing};
+pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;
 pub use trail::Trail;

@@ -9,6 +9,7 @@ mod kinds;
 mod memory;
 mod merges;
 mod ranges;
+mod sample;
 mod visibility;
 mod visible;
 

@@ -1,0 +1,109 @@
+//! Counts and samples.
+
+use super::*;
+use crate::skiplist::HeightSource;
+
+fn key(one: u32) -> [u8; 4] {
+    one.to_be_bytes()
+}
+
+fn filled(builder: MemTableBuilder, entries: u32) -> MemTable {
+    crate::sync::seed_thread_rng(7);
+    let table = builder.write_buffer_size(8 << 20).build().unwrap();
+    let mut writer = table.writer().unwrap();
+    for one in 0..entries {
+        // Not in the order of the keys.
+        let one = one.wrapping_mul(7_919) % entries;
+        let added = writer.add(1, Kind::VALUE, &key(one), b"value");
+        added.unwrap();
+    }
+    drop(writer);
+    table
+}
+
+fn sampled(table: &MemTable, count: usize) -> Vec<u32> {
+    let sample = table.sample(count).unwrap();
+    let number = |entry: &EntryRef<'_>| u32::from_be_bytes(entry.user_key.try_into().unwrap());
+    sample.iter().map(number).collect()
+}
+
+#[test]
+fn g7_samples_are_different_entries_in_order() {
+    let table = filled(small(), 3_000);
+    table.delete_range(9, &key(1), &key(2)).unwrap();
+    for count in [0, 1, 5, 93, 94, 95, 2_999, 3_000, 3_001, usize::MAX] {
+        let sample = sampled(&table, count);
+        assert_eq!(sample.len(), count.min(3_000), "{count}");
+        assert!(sample.is_sorted_by(|a, b| a < b));
+        assert!(sample.iter().all(|&one| one < 3_000));
+    }
+    assert!(small().build().unwrap().sample(9).unwrap().is_empty());
+}
+
+#[test]
+fn g7_every_entry_is_about_as_likely() {
+    let table = filled(small(), 20_000);
+    for count in [20, 200, 5_000] {
+        let mut tenths = [0f64; 10];
+        let rounds = 20_000 / count;
+        for _ in 0..rounds {
+            for one in sampled(&table, count) {
+                tenths[one as usize / 2_000] += 1.0;
+            }
+        }
+        let expected = (rounds * count) as f64 / 10.0;
+        for (tenth, &seen) in tenths.iter().enumerate() {
+            let ratio = seen / expected;
+            assert!((0.75..1.33).contains(&ratio), "{count}, {tenth}: {ratio}");
+        }
+    }
+}
+
+#[test]
+fn g7_where_towers_tell_nothing_samples_are_complete_all_the_same() {
+    let low = HeightSource::Scripted(|_| 1);
+    let table = filled(small().heights(low), 600);
+    assert_eq!(sampled(&table, 50).len(), 50);
+    // One tower as tall as can be: all chances lead there.
+    let single = HeightSource::Scripted(|entry| {
+        if entry.user_key == [0, 0, 0, 9] {
+            usize::MAX
+        } else {
+            1
+        }
+    });
+    let table = filled(small().heights(single), 600);
+    assert_eq!(sampled(&table, 70).len(), 70);
+}
+
+#[test]
+fn g7_counts_are_exact_for_few_and_close_for_many() {
+    let table = filled(small(), 50_000);
+    let count = |begin, end| {
+        let stats = table.approximate_range(&key(begin), &key(end));
+        assert_eq!(stats.bytes, stats.entries * (4 + 5 + 8));
+        stats.entries
+    };
+    for (begin, end) in [
+        (0, 0),
+        (10, 10),
+        (10, 11),
+        (100, 164),
+        (49_990, 60_000),
+        (60_000, 70_000),
+    ] {
+        let exact = u64::from(end.min(50_000) - begin.min(50_000));
+        assert_eq!(count(begin, end), exact, "{begin} to {end}");
+    }
+    assert_eq!(count(20, 10), 0, "inverted");
+    for (begin, end) in [
+        (0, 50_000),
+        (1_000, 2_000),
+        (5_000, 25_000),
+        (40_000, 41_000),
+        (3, 300),
+    ] {
+        let ratio = count(begin, end) as f64 / f64::from(end - begin);
+        assert!((0.4..2.5).contains(&ratio), "{begin} to {end}: {ratio}");
+    }
+}

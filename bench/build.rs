@@ -10,11 +10,13 @@ const PACKAGE: &str = "librocksdb-sys";
 const SHIM: &str = "src/subjects/inlineskiplist/shim.cc";
 
 /// What the shim needs of RocksDB beside its headers.
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "memory/arena.cc",
     "memory/concurrent_arena.cc",
     "port/mmap.cc",
     "port/port_posix.cc",
+    "util/dynamic_bloom.cc",
+    "util/hash.cc",
     "util/random.cc",
 ];
 

@@ -56,6 +56,8 @@ pub trait Lane {
     /// Whether a table of this size is filled in another order than was asked for, because of
     /// [`Subject::LINEAR_FILL`].
     fn reordered(&self, plan: &Plan) -> bool;
+    /// [`Subject::FILTERS`].
+    fn filters(&self) -> bool;
     /// Runs one reading loop over the table that is kept. Several threads share the keys of a
     /// lookup, and each makes a scan of its own.
     fn read(&self, read: Read, threads: usize, data: &Data) -> Sample;
@@ -152,6 +154,10 @@ impl<S: Subject + 'static> Lane for Runner<S> {
 
     fn reordered(&self, plan: &Plan) -> bool {
         S::LINEAR_FILL && plan.entries > plan.linear_fill_limit
+    }
+
+    fn filters(&self) -> bool {
+        S::FILTERS
     }
 
     fn read(&self, read: Read, threads: usize, data: &Data) -> Sample {

@@ -285,6 +285,7 @@ impl Options {
             huge_pages: self.huge_pages,
             pages: cell.pages,
             linear_fill_limit: self.linear_fill_limit,
+            bloom: false,
         }
     }
 

@@ -103,6 +103,9 @@ impl Measurement<'_> {
     }
 
     fn visit(&mut self, place: usize, step: Step, stage: &Stage) -> Result<(), String> {
+        if stage.bloom && !self.lanes[place].filters() {
+            return Ok(());
+        }
         let reordered = self.lanes[place].reordered(&self.plan);
         match step {
             // Filled off the clock, and nobody reads it.
@@ -185,6 +188,10 @@ pub fn measure(
     rounds: usize,
     tick: &mut dyn FnMut(),
 ) -> Result<Outcome, String> {
+    let plan = Plan {
+        bloom: stage.bloom,
+        ..plan
+    };
     let mut state = Measurement {
         lanes,
         data,

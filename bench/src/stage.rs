@@ -33,6 +33,8 @@ pub struct Stage {
     pub name: String,
     /// What is done, in order.
     pub steps: Vec<Step>,
+    /// Whether the tables have Bloom filters.
+    pub bloom: bool,
 }
 
 impl Stage {
@@ -51,6 +53,19 @@ impl Stage {
         if wants(Workload::Batch100) {
             let step = Step::Fill(Fill::Batches, Some(row(Workload::Batch100.name(), 1)));
             stages.push(stage("batches", vec![step]));
+        }
+        if wants(Workload::GetMissBloom) {
+            let read = |&threads: &usize| {
+                let row = row(Workload::GetMissBloom.name(), threads);
+                Step::Read(Read::Miss, row)
+            };
+            let mut steps = vec![Step::Fill(Fill::Random(1), None)];
+            steps.extend(threads.iter().map(read));
+            let bloom = true;
+            stages.push(Self {
+                bloom,
+                ..stage("bloom", steps)
+            });
         }
         if wants(Workload::Versions8) {
             let steps = vec![
@@ -85,6 +100,7 @@ fn stage(name: &str, steps: Vec<Step>) -> Stage {
     Stage {
         name: name.to_owned(),
         steps,
+        bloom: false,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Plan {
     /// Above so many entries, a subject that [fills in linear time](Subject::LINEAR_FILL) is not
     /// timed filling.
     pub linear_fill_limit: usize,
+    /// Whether the table is to have a Bloom filter, if it can have one.
+    pub bloom: bool,
 }
 
 impl Plan {
@@ -31,6 +33,12 @@ impl Plan {
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.entries * (self.payload + 72) + (1 << 20)
+    }
+
+    /// The bits of the table's Bloom filter; 0 if it is to have none.
+    #[must_use]
+    pub const fn bloom_bits(&self) -> usize {
+        if self.bloom { 10 * self.entries } else { 0 }
     }
 
     /// The block size of every growing arena: what verimem takes for a table of that size.
@@ -88,6 +96,9 @@ pub trait Subject: Sized + Sync {
     /// table is then filled off the clock, in descending order, with the sequence numbers of the
     /// order that was asked for.
     const LINEAR_FILL: bool = false;
+    /// Whether it comes with a Bloom filter; those that do not are left out where there is to be
+    /// one.
+    const FILTERS: bool = false;
 
     /// What outlives the tables of one cell: pages to be used again, where the structure keeps them
     /// itself.

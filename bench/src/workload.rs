@@ -13,6 +13,8 @@ pub enum Workload {
     GetHit,
     /// Looks up keys like the stored ones that are not there.
     GetMiss,
+    /// The same in tables with a Bloom filter of 10 bits per key, where there is one.
+    GetMissBloom,
     /// Looks up stored keys, a few of them again and again (zipfian, 0.99).
     GetZipfian,
     /// Looks up stored keys, uniformly, 32 in one call.
@@ -63,12 +65,13 @@ pub enum Read {
 
 impl Workload {
     /// Every workload, in the order of the report.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Fillseq,
         Self::Fillrandom,
         Self::Batch100,
         Self::GetHit,
         Self::GetMiss,
+        Self::GetMissBloom,
         Self::GetZipfian,
         Self::MultiGet32,
         Self::Seek10,
@@ -120,6 +123,7 @@ impl Workload {
             Self::Batch100 => "batch100",
             Self::GetHit => "get-hit",
             Self::GetMiss => "get-miss",
+            Self::GetMissBloom => "get-miss-bloom",
             Self::GetZipfian => "get-zipfian",
             Self::MultiGet32 => "multi-get32",
             Self::Seek10 => "seek10",

@@ -39,10 +39,11 @@ fn fold(answer: &Lookup<'_>, digest: &mut Digest) -> bool {
 impl Subject for MemTable {
     const NAME: &'static str = "memtable";
     const OURS: bool = true;
+    const FILTERS: bool = true;
     const ABOUT: &'static str = concat!(
         "verimem MemTable, told the prefix that all keys share, no protection bytes; one writer per ",
         "thread, exclusive where it is the only one; batches through one exclusive writer and ",
-        "add_batch each; get, multi_get and iter",
+        "add_batch each; get, multi_get and iter; its own Bloom filter where there is to be one",
     );
 
     type Stock = Pool;
@@ -52,7 +53,8 @@ impl Subject for MemTable {
         let builder = Table::with_comparator(keys)
             .write_buffer_size(plan.bytes())
             .arena_block_size(plan.block_size())
-            .huge_pages(plan.huge_pages);
+            .huge_pages(plan.huge_pages)
+            .bloom_size_ratio(plan.bloom_bits() as f64 / 8.0 / plan.bytes() as f64);
         let builder = match stock.of(plan) {
             Some(pool) => builder.arena_pool(pool),
             None => builder,

@@ -17,7 +17,11 @@ pub use self::sys::nothing;
 const KIND_VALUE: u64 = 1;
 
 /// `rocksdb::InlineSkipList` with its default height and branching, and memtable entries.
-pub struct InlineSkipList(NonNull<Table>, Live);
+pub struct InlineSkipList {
+    table: NonNull<Table>,
+    filtered: bool,
+    _live: Live,
+}
 
 // SAFETY: the list and its arena are made for concurrent readers and, through the calls named so,
 // writers. The calls that need a single writer are behind `&mut self`.
@@ -81,7 +85,7 @@ impl<'a> Iter<'a> {
     fn new(list: &'a InlineSkipList) -> Self {
         let mut space = MaybeUninit::uninit();
         // SAFETY: the list is alive, and the call writes the whole space.
-        unsafe { sys::verimem_isl_iter(list.0.as_ptr(), space.as_mut_ptr()) };
+        unsafe { sys::verimem_isl_iter(list.table.as_ptr(), space.as_mut_ptr()) };
         Self {
             // SAFETY: it was written just now.
             space: unsafe { space.assume_init() },
@@ -176,7 +180,7 @@ impl InlineSkipList {
         // room for that many answers.
         let done = unsafe {
             sys::verimem_isl_multi_get(
-                self.0.as_ptr(),
+                self.table.as_ptr(),
                 keys.len(),
                 starts.as_ptr(),
                 lengths.as_ptr(),
@@ -192,13 +196,22 @@ impl InlineSkipList {
     }
 }
 
+impl InlineSkipList {
+    /// What the filter says; the list must have one.
+    #[inline]
+    fn may_contain(&self, key: &[u8]) -> bool {
+        // SAFETY: the list is alive and has a filter, and the key is readable for its length.
+        unsafe { sys::verimem_isl_may_contain(self.table.as_ptr(), key.as_ptr(), key.len()) }
+    }
+}
+
 /// One hint of a batch.
 struct Hint(NonNull<std::ffi::c_void>);
 
 impl Hint {
     fn new(list: &InlineSkipList) -> Self {
         // SAFETY: the list is alive.
-        let hint = unsafe { sys::verimem_isl_hint_new(list.0.as_ptr()) };
+        let hint = unsafe { sys::verimem_isl_hint_new(list.table.as_ptr()) };
         Self(NonNull::new(hint).expect("memory for a hint"))
     }
 }
@@ -213,21 +226,25 @@ impl Drop for Hint {
 impl Subject for InlineSkipList {
     const NAME: &'static str = "inlineskiplist";
     const OURS: bool = false;
+    const FILTERS: bool = true;
     const ABOUT: &'static str = concat!(
         "RocksDB InlineSkipList over ConcurrentArena (librocksdb-sys 0.19.0), memtable entries, ",
         "inlined comparator, blocks as large as verimem's; Insert, or InsertConcurrently where ",
-        "there are several writers; batches with one hint each; MultiGet over the sorted batch",
+        "there are several writers; batches with one hint each; MultiGet over the sorted batch; ",
+        "RocksDB's DynamicBloom before the list where there is to be a filter",
     );
 
     type Stock = ();
 
     fn new(plan: &Plan, (): &()) -> Self {
+        let bits = u32::try_from(plan.bloom_bits()).expect("a filter of less than 512 MiB");
         // SAFETY: any block size will do.
-        let table = unsafe { sys::verimem_isl_new(plan.block_size()) };
-        Self(
-            NonNull::new(table).expect("memory for a table"),
-            Live::default(),
-        )
+        let table = unsafe { sys::verimem_isl_new(plan.block_size(), bits) };
+        Self {
+            table: NonNull::new(table).expect("memory for a table"),
+            filtered: bits > 0,
+            _live: Live::default(),
+        }
     }
 
     fn add_shared<'k>(&self, entries: impl Iterator<Item = Entry<'k>>) {
@@ -236,7 +253,7 @@ impl Subject for InlineSkipList {
             // adds at the same time is in this function too: the others need to be alone.
             let added = unsafe {
                 sys::verimem_isl_insert_concurrently(
-                    self.0.as_ptr(),
+                    self.table.as_ptr(),
                     tag(sequence),
                     key.as_ptr(),
                     key.len(),
@@ -254,7 +271,7 @@ impl Subject for InlineSkipList {
             // else adds, as the caller says.
             let added = unsafe {
                 sys::verimem_isl_insert(
-                    self.0.as_ptr(),
+                    self.table.as_ptr(),
                     tag(sequence),
                     key.as_ptr(),
                     key.len(),
@@ -274,7 +291,7 @@ impl Subject for InlineSkipList {
                 // their lengths, and the hint is of this list and outlives the call.
                 let added = unsafe {
                     sys::verimem_isl_insert_with_hint(
-                        self.0.as_ptr(),
+                        self.table.as_ptr(),
                         hint.0.as_ptr(),
                         tag(sequence),
                         key.as_ptr(),
@@ -290,6 +307,10 @@ impl Subject for InlineSkipList {
 
     #[inline]
     fn get(&self, key: &[u8], digest: &mut Digest) -> bool {
+        if self.filtered && !self.may_contain(key) {
+            digest.missing();
+            return false;
+        }
         if let Some((found, tag, value)) = Iter::new(self).seek(key)
             && found == key
         {
@@ -369,13 +390,13 @@ impl Subject for InlineSkipList {
 
     fn bytes_held(&self) -> Option<usize> {
         // SAFETY: the list is alive.
-        Some(unsafe { sys::verimem_isl_bytes(self.0.as_ptr()) })
+        Some(unsafe { sys::verimem_isl_bytes(self.table.as_ptr()) })
     }
 }
 
 impl Drop for InlineSkipList {
     fn drop(&mut self) {
         // SAFETY: the table came from `isl_new`, is freed once, and no iterator outlives it.
-        unsafe { sys::verimem_isl_free(self.0.as_ptr()) };
+        unsafe { sys::verimem_isl_free(self.table.as_ptr()) };
     }
 }

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <string>
 #include <type_traits>
@@ -21,10 +22,12 @@
 #include "rocksdb/env.h"
 #include "rocksdb/slice.h"
 #include "rocksdb/status.h"
+#include "util/dynamic_bloom.h"
 
 namespace {
 
 using ROCKSDB_NAMESPACE::ConcurrentArena;
+using ROCKSDB_NAMESPACE::DynamicBloom;
 using ROCKSDB_NAMESPACE::InlineSkipList;
 using ROCKSDB_NAMESPACE::Slice;
 
@@ -108,9 +111,13 @@ struct Table {
   EntryOrder order;
   ConcurrentArena arena;
   List list;
+  std::unique_ptr<DynamicBloom> bloom;
 
-  explicit Table(size_t block_size)
+  Table(size_t block_size, uint32_t bloom_bits)
       : arena(block_size, nullptr, 0), list(order, &arena) {
+    if (bloom_bits > 0) {
+      bloom = std::make_unique<DynamicBloom>(&arena, bloom_bits);
+    }
     ++live_tables;
   }
   ~Table() { --live_tables; }
@@ -187,7 +194,10 @@ bool KeepFirst(void* place, const char* entry) {
 
 extern "C" {
 
-Table* verimem_isl_new(size_t block_size) { return new Table(block_size); }
+// With a Bloom filter of so many bits, unless it is 0.
+Table* verimem_isl_new(size_t block_size, uint32_t bloom_bits) {
+  return new Table(block_size, bloom_bits);
+}
 
 void verimem_isl_free(Table* table) { delete table; }
 
@@ -196,6 +206,9 @@ size_t verimem_isl_live() { return live_tables; }
 // Only one writer, and nobody else inserts.
 bool verimem_isl_insert(Table* table, uint64_t tag, const char* key,
                         size_t key_size, const char* value, size_t value_size) {
+  if (table->bloom) {
+    table->bloom->Add(Slice(key, key_size));
+  }
   return table->list.Insert(
       Encode(table, tag, key, key_size, value, value_size));
 }
@@ -203,6 +216,9 @@ bool verimem_isl_insert(Table* table, uint64_t tag, const char* key,
 bool verimem_isl_insert_concurrently(Table* table, uint64_t tag,
                                      const char* key, size_t key_size,
                                      const char* value, size_t value_size) {
+  if (table->bloom) {
+    table->bloom->AddConcurrently(Slice(key, key_size));
+  }
   return table->list.InsertConcurrently(
       Encode(table, tag, key, key_size, value, value_size));
 }
@@ -220,15 +236,6 @@ bool verimem_isl_insert_with_hint(Table* table, void* hint, uint64_t tag,
                                   const char* key, size_t key_size,
                                   const char* value, size_t value_size) {
   return table->list.InsertWithHint(
-      Encode(table, tag, key, key_size, value, value_size), &hint);
-}
-
-bool verimem_isl_insert_with_hint_concurrently(Table* table, void* hint,
-                                               uint64_t tag, const char* key,
-                                               size_t key_size,
-                                               const char* value,
-                                               size_t value_size) {
-  return table->list.InsertWithHintConcurrently(
       Encode(table, tag, key, key_size, value, value_size), &hint);
 }
 
@@ -256,6 +263,12 @@ bool verimem_isl_multi_get(const Table* table, size_t count,
     lookups[i].~LookupKey();
   }
   return ok;
+}
+
+// The table must have a Bloom filter.
+bool verimem_isl_may_contain(const Table* table, const char* key,
+                             size_t key_size) {
+  return table->bloom->MayContain(Slice(key, key_size));
 }
 
 void verimem_isl_iter(const Table* table, IteratorSpace* space) {

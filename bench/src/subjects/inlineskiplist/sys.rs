@@ -13,7 +13,7 @@ pub(super) struct Table {
 pub(super) struct IteratorSpace([*const c_void; 2]);
 
 unsafe extern "C" {
-    pub(super) fn verimem_isl_new(block_size: usize) -> *mut Table;
+    pub(super) fn verimem_isl_new(block_size: usize, bloom_bits: u32) -> *mut Table;
     pub(super) fn verimem_isl_free(table: *mut Table);
     pub(super) fn verimem_isl_live() -> usize;
     pub(super) fn verimem_isl_insert(
@@ -49,6 +49,11 @@ unsafe extern "C" {
         keys: *const *const u8,
         key_sizes: *const usize,
         found: *mut *const u8,
+    ) -> bool;
+    pub(super) fn verimem_isl_may_contain(
+        table: *const Table,
+        key: *const u8,
+        key_size: usize,
     ) -> bool;
     pub(super) fn verimem_isl_iter(table: *const Table, space: *mut IteratorSpace);
     pub(super) fn verimem_isl_iter_seek(

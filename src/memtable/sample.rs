@@ -1,5 +1,7 @@
 //! What a table tells of a part of it (SPEC G7, S6).
 
+use core::cmp::Ordering;
+
 use super::MemTable;
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
@@ -20,7 +22,8 @@ pub struct RangeStats {
 impl<C: Comparator> MemTable<C> {
     /// About how many entries, and bytes, lie from `begin` on and before `end`. The count is
     /// exact if there are at most 64; beyond, it is an estimate from the towers, mostly within
-    /// a factor of 2. Bytes are the table's average for so many. O(log n).
+    /// a factor of 2, at least 64 and at most what the table has. Bytes are the table's average
+    /// for so many. O(log n).
     ///
     /// ```
     /// use verimem::{Kind, MemTable};
@@ -40,7 +43,8 @@ impl<C: Comparator> MemTable<C> {
         }
         let stats = self.stats();
         let all = stats.entries.saturating_sub(stats.range_deletions).max(1);
-        let entries = Representation::count_between(&self.rep, begin, end);
+        // Counters lag behind while a writer is inside; what was counted stays.
+        let entries = Representation::count_between(&self.rep, begin, end).min(all.max(COUNTED));
         let bytes = u128::from(stats.data_size) * u128::from(entries) / u128::from(all);
         RangeStats {
             entries,
@@ -68,11 +72,14 @@ impl<C: Comparator> MemTable<C> {
             })?;
         if count.saturating_mul(FEW) < all {
             self.draw(count, &mut sample)?;
-        } else {
+        }
+        // Few towers lead to the same entries again and again.
+        if sample.len() < room {
+            sample.clear();
             self.pick(count, &mut sample)?;
         }
         let comparator = self.comparator();
-        sample.sort_by(|a, b| {
+        heap_sort(&mut sample, |a, b| {
             comparator
                 .compare(a.user_key, b.user_key)
                 .then_with(|| b.sequence.cmp(&a.sequence))
@@ -82,18 +89,18 @@ impl<C: Comparator> MemTable<C> {
 
     /// Draws entries until there are enough different ones, or it took too long.
     fn draw<'t>(&'t self, count: usize, sample: &mut Vec<EntryRef<'t>>) -> Result<()> {
-        let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..count.saturating_mul(FEW) {
-            if sample.len() == count {
-                break;
+        let place = |entry: &EntryRef<'_>| entry.user_key.as_ptr();
+        let mut left = count.saturating_mul(FEW);
+        while left > 0 && sample.len() < count {
+            while left > 0 && sample.len() < count {
+                left -= 1;
+                let mut cursor = Cursor::new(&self.rep);
+                cursor.seek_random();
+                sample.extend(cursor.entry_ref()?);
             }
-            let mut cursor = Cursor::new(&self.rep);
-            cursor.seek_random();
-            if let Some(entry) = cursor.entry_ref()?
-                && seen.insert(entry.user_key.as_ptr())
-            {
-                sample.push(entry);
-            }
+            // In place: nothing that could fail for want of memory.
+            sample.sort_unstable_by_key(place);
+            sample.dedup_by_key(|entry| place(entry));
         }
         Ok(())
     }
@@ -118,5 +125,35 @@ impl<C: Comparator> MemTable<C> {
     }
 }
 
+/// Ranges of up to so many entries are counted, not estimated.
+const COUNTED: u64 = 64;
+
 /// Drawing pays where less than one in so many entries is asked for.
 const FEW: usize = 8;
+
+/// Sorts in place, and whatever the order is told to be: the sorts of the standard library
+/// may panic over one that contradicts itself.
+fn heap_sort<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
+    for root in (0..items.len() / 2).rev() {
+        sift_down(items, root, &compare);
+    }
+    for end in (1..items.len()).rev() {
+        items.swap(0, end);
+        sift_down(&mut items[..end], 0, &compare);
+    }
+}
+
+/// Brings an item of a heap below all larger ones.
+fn sift_down<T>(heap: &mut [T], mut root: usize, compare: &impl Fn(&T, &T) -> Ordering) {
+    loop {
+        let left = 2 * root + 1;
+        let Some(child) = heap.get(left) else { return };
+        let right = heap.get(left + 1);
+        let larger = left + usize::from(right.is_some_and(|right| compare(child, right).is_lt()));
+        if compare(&heap[root], &heap[larger]).is_ge() {
+            return;
+        }
+        heap.swap(root, larger);
+        root = larger;
+    }
+}

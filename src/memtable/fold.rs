@@ -1,5 +1,6 @@
 //! Folding merge operands as they are written (SPEC W5).
 
+use super::lookup::push;
 use super::visibility::Everything;
 use super::{Lookup, MemTable, MergeBase};
 use crate::entry::EntryRef;
@@ -47,15 +48,20 @@ impl<C: Comparator> MemTable<C> {
             return Ok(None);
         };
         let existing = match base {
-            MergeBase::Value { value, .. } => Some(value),
+            MergeBase::Value {
+                value,
+                kind: Kind::VALUE,
+                ..
+            } => Some(value),
             MergeBase::Deleted { .. } => None,
-            MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
+            // What another kind stands for only the engine knows.
+            MergeBase::Value { .. } | MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
         };
         if operands.len() < most {
             return Ok(None);
         }
         operands.reverse();
-        operands.push(operand.value);
+        push(&mut operands, operand.value)?;
         let mut value = Vec::new();
         let merged = operator.full_merge(user_key, existing, &operands, &mut value);
         Ok(merged.ok().map(|()| value))

@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 use crate::key::{Kind, SequenceNumber};
 use crate::memtable::{Lookup, MergeBase};
 
+/// Why operands upon another kind than [`Kind::VALUE`] are not folded.
+const NO_VALUE: &str = "a merge into what is no plain value";
+
 /// What is known of a key when its operands are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -200,7 +203,8 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
     ///
     /// # Errors
     ///
-    /// [`Error::MergeFailed`].
+    /// [`Error::MergeFailed`]; [`Error::Unsupported`] for operands that lie upon an entry
+    /// of a kind of its own, as a blob index: what it stands for only the engine knows.
     pub fn finish(mut self) -> Result<Merged<'a>> {
         let below = match self.below {
             Some(Below::Answer(answer)) => answer,
@@ -210,7 +214,8 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
             return Ok(below);
         }
         let existing = match &below {
-            Merged::Found { value, .. } => Some(&**value),
+            Merged::Found { value, kind, .. } if *kind == Kind::VALUE => Some(&**value),
+            Merged::Found { .. } => return Err(Error::Unsupported(NO_VALUE)),
             _ => None,
         };
         self.operands.reverse();

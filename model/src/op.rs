@@ -5,9 +5,9 @@ use std::ops::Bound;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::answer::kind;
+use crate::choice::{KeyChoice, SequenceChoice, SightChoice, SnapshotChoice};
 use crate::key::{Key, Value};
 use crate::many::{Bulk, Keys, Leg};
-use crate::table::MAX_SEQUENCE;
 
 /// One operation. Choices are resolved against the state of the run, so that
 /// any sequence of operations means something.
@@ -36,7 +36,9 @@ pub enum Op {
     /// An add with a hint that belongs to another table.
     AddWithForeignHint(Add),
     /// `get`.
-    Get(KeyChoice, SnapshotChoice),
+    Get(KeyChoice, SightChoice),
+    /// `get_merged`.
+    GetMerged(KeyChoice, SightChoice),
     /// `get_entry`.
     GetEntry(KeyChoice, SnapshotChoice),
     /// `contains`.
@@ -88,6 +90,12 @@ pub enum Op {
         /// Leaves the two as they are, even if the range ends before it begins.
         as_is: bool,
     },
+    /// About how much lies from one key on and before another.
+    ApproximateRange(KeyChoice, KeyChoice),
+    /// So many entries at random.
+    Sample(u16),
+    /// What range deletions with numbers from one to another delete.
+    RangeDeletions(SnapshotChoice, SnapshotChoice),
     /// Seals the table.
     Seal,
 }
@@ -99,9 +107,13 @@ impl Op {
         matches!(
             self,
             Self::Get(..)
+                | Self::GetMerged(..)
                 | Self::MultiGet(..)
                 | Self::GetEntry(..)
                 | Self::Contains(..)
+                | Self::ApproximateRange(..)
+                | Self::Sample(..)
+                | Self::RangeDeletions(..)
                 | Self::Stats
         )
     }
@@ -126,10 +138,14 @@ impl<'a> Arbitrary<'a> for Op {
                 value: u.arbitrary()?,
             },
             118..=119 => Self::AddWithForeignHint(u.arbitrary()?),
-            120..=144 => Self::Get(u.arbitrary()?, u.arbitrary()?),
-            145..=154 => Self::MultiGet(u.arbitrary()?),
-            155..=169 => Self::GetEntry(u.arbitrary()?, u.arbitrary()?),
-            170..=179 => Self::Contains(u.arbitrary()?, u.arbitrary()?),
+            120..=137 => Self::Get(u.arbitrary()?, u.arbitrary()?),
+            138..=145 => Self::GetMerged(u.arbitrary()?, u.arbitrary()?),
+            146..=155 => Self::MultiGet(u.arbitrary()?),
+            156..=165 => Self::GetEntry(u.arbitrary()?, u.arbitrary()?),
+            166..=167 => Self::RangeDeletions(u.arbitrary()?, u.arbitrary()?),
+            168..=170 => Self::ApproximateRange(u.arbitrary()?, u.arbitrary()?),
+            171..=172 => Self::Sample(sample_size(u)?),
+            173..=179 => Self::Contains(u.arbitrary()?, u.arbitrary()?),
             180..=189 => Self::Open {
                 slot: slot(u)?,
                 cursor: u.arbitrary()?,
@@ -213,37 +229,6 @@ pub struct Add {
     pub value: Value,
 }
 
-/// A key to read.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum KeyChoice {
-    /// The key of an entry that was added.
-    Added(u16),
-    /// Any key.
-    Fresh(Key),
-}
-
-/// A sequence number to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SequenceChoice {
-    /// So much after the last.
-    Next(u8),
-    /// So much before the last: perhaps one that is used.
-    Back(u8),
-    /// This one.
-    Exactly(u64),
-}
-
-/// A sequence number to read at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SnapshotChoice {
-    /// The sequence number of an entry that was added.
-    Added(u16),
-    /// So much before the last.
-    Back(u8),
-    /// This one.
-    Exactly(u64),
-}
-
 /// A cursor to open.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Arbitrary)]
 pub enum Cursor {
@@ -256,8 +241,8 @@ pub enum Cursor {
     Visible {
         /// Holds the table itself.
         owned: bool,
-        /// At this snapshot.
-        snapshot: SnapshotChoice,
+        /// What it sees.
+        sight: SightChoice,
         /// The first key.
         #[arbitrary(with = bound)]
         lower: Bound<Key>,
@@ -300,49 +285,6 @@ impl<'a> Arbitrary<'a> for Motion {
     }
 }
 
-const EDGES: [u64; 7] = [
-    0,
-    1,
-    2,
-    MAX_SEQUENCE - 1,
-    MAX_SEQUENCE,
-    MAX_SEQUENCE + 1,
-    u64::MAX,
-];
-
-impl<'a> Arbitrary<'a> for SequenceChoice {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=31u8)? {
-            0..=15 => Self::Next(0),
-            16..=21 => Self::Next(u.int_in_range(0..=9)?),
-            22..=29 => Self::Back(u.int_in_range(0..=20)?),
-            30 => Self::Exactly(*u.choose(&EDGES)?),
-            _ => Self::Exactly(u.int_in_range(0..=MAX_SEQUENCE)?),
-        })
-    }
-}
-
-impl<'a> Arbitrary<'a> for SnapshotChoice {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=15u8)? {
-            0..=4 => Self::Added(u.arbitrary()?),
-            5..=9 => Self::Back(u.int_in_range(0..=30)?),
-            10..=14 => Self::Exactly(MAX_SEQUENCE),
-            _ => Self::Exactly(*u.choose(&EDGES)?),
-        })
-    }
-}
-
-impl<'a> Arbitrary<'a> for KeyChoice {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(if u.ratio(3, 4)? {
-            Self::Added(u.arbitrary()?)
-        } else {
-            Self::Fresh(u.arbitrary()?)
-        })
-    }
-}
-
 fn any_kind(u: &mut Unstructured<'_>) -> Result<u8> {
     Ok(match u.int_in_range(0..=31u8)? {
         0..=11 => kind::VALUE,
@@ -355,6 +297,15 @@ fn any_kind(u: &mut Unstructured<'_>) -> Result<u8> {
         28 => kind::VALUE_PREFERRED_SEQNO,
         29 => kind::RANGE_DELETION,
         _ => u.arbitrary()?,
+    })
+}
+
+/// Few, as many as there are, more.
+fn sample_size(u: &mut Unstructured<'_>) -> Result<u16> {
+    Ok(if u.ratio(3, 4)? {
+        u.int_in_range(0..=9)?
+    } else {
+        u.int_in_range(0..=999)?
     })
 }
 

@@ -6,12 +6,13 @@
 //! top bits of a product that is multiplied on.
 
 use core::fmt;
+use core::ptr::NonNull;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::arena::boxed_slice;
 use crate::error::{Error, Result};
-use crate::sync::{AtomicU64, ord};
+use crate::sync::{AtomicU64, ord, prefetch};
 
 /// Bits of a line.
 const LINE_BITS: u32 = 512;
@@ -84,6 +85,15 @@ impl Bloom {
         self.may_contain_hash(self.hash(key))
     }
 
+    /// The hash of a key, and asks for its line: by the time that other keys are hashed,
+    /// it is there.
+    #[inline]
+    pub(crate) fn ask(&self, key: &[u8]) -> u64 {
+        let hash = self.hash(key);
+        prefetch(NonNull::from(self.line(hash)).cast(), 0);
+        hash
+    }
+
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
         xxh3_64_with_seed(key, self.seed)
@@ -119,7 +129,7 @@ impl Bloom {
         }
     }
 
-    fn may_contain_hash(&self, hash: u64) -> bool {
+    pub(crate) fn may_contain_hash(&self, hash: u64) -> bool {
         let line = self.line(hash);
         self.probes(hash)
             .all(|(word, mask)| line.0[word].load(ord!(BLOOM_TEST, Relaxed)) & mask != 0)

@@ -36,6 +36,7 @@ mod sequence_time;
 pub mod sequencer;
 pub mod skiplist;
 mod sync;
+mod timed_value;
 mod tombstones;
 
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
@@ -45,13 +46,14 @@ pub use key::{
     PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
 };
 pub use memtable::{
-    Lookup, MemTable, MemTableBuilder, MergeBase, RangeStats, Reader, Stats, Visibility,
-    VisibleIter, Writer,
+    Lookup, MemTable, MemTableBuilder, MergeBase, PrefixHints, RangeStats, Reader, Stats,
+    Visibility, VisibleIter, Writer,
 };
 pub use sequence_time::{SequenceTime, SequenceTimes};
 pub use skiplist::{BatchError, Hint};
 pub use sync::{ledger, seed_thread_rng};
-pub use tombstones::Fragment;
+pub use timed_value::TimedValue;
+pub use tombstones::{DeletionRun, DeletionRuns, Fragment, RangeDeletions};
 
 /// What models of the concurrent parts need and users do not.
 #[cfg(any(loom, shuttle))]

@@ -1,5 +1,8 @@
 //! The Bloom filter of a table (SPEC B1).
 
+use smallvec::SmallVec;
+
+use super::reader::GROUP;
 use crate::arena::Budget;
 use crate::bloom::Bloom;
 use crate::error::{Error, Result};
@@ -109,14 +112,37 @@ impl Filter {
     /// True when the table has no entry of the key that happened before.
     #[inline]
     pub(super) fn rules_out(&self, user_key: &[u8]) -> bool {
+        self.asked(user_key)
+            .is_some_and(|(bloom, part)| !bloom.may_contain(part))
+    }
+
+    /// For each of the keys, whether the table may have it: all lines are asked for before
+    /// the first is looked at.
+    pub(super) fn admit<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) -> SmallVec<[bool; GROUP]> {
+        let asked: SmallVec<[_; GROUP]> = keys
+            .map(|key| {
+                self.asked(key)
+                    .map(|(bloom, part)| (bloom, bloom.ask(part)))
+            })
+            .collect();
+        asked
+            .into_iter()
+            .map(|asked| asked.is_none_or(|(bloom, hash)| bloom.may_contain_hash(hash)))
+            .collect()
+    }
+
+    /// What is asked of a key, and of which filter; `None` for a key of which the filter
+    /// knows nothing.
+    #[inline]
+    fn asked<'k>(&self, user_key: &'k [u8]) -> Option<(&Bloom, &'k [u8])> {
         if let Some(keys) = &self.keys {
-            return !keys.may_contain(user_key);
+            return Some((keys, user_key));
         }
-        let Some((bloom, extractor)) = &self.prefixes else {
-            return false;
-        };
-        let prefix = extractor.transform(user_key);
-        prefix.is_some_and(|prefix| !bloom.may_contain(prefix))
+        let (bloom, extractor) = self.prefixes.as_ref()?;
+        Some((bloom, extractor.transform(user_key)?))
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Lookup, MemTable, MergeBase};
 use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, Kind};
+use crate::merge::value_to_merge;
 use crate::tombstones::Sight;
 
 /// So many times the operands that may lie upon each other are looked at to find
@@ -48,14 +49,12 @@ impl<C: Comparator> MemTable<C> {
             return Ok(None);
         };
         let existing = match base {
-            MergeBase::Value {
-                value,
-                kind: Kind::VALUE,
-                ..
-            } => Some(value),
+            MergeBase::Value { value, kind, .. } => match value_to_merge(kind, value) {
+                Ok(value) => Some(value),
+                Err(_) => return Ok(None),
+            },
             MergeBase::Deleted { .. } => None,
-            // What another kind stands for only the engine knows.
-            MergeBase::Value { .. } | MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
+            MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
         };
         if operands.len() < most {
             return Ok(None);

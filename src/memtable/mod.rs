@@ -35,6 +35,7 @@ mod lookup;
 mod options;
 #[cfg(feature = "bytes")]
 mod pinned;
+mod prefix_hints;
 mod reader;
 mod sample;
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -46,6 +47,7 @@ mod writer;
 pub use counters::{ReadStats, Stats};
 pub use lookup::{Lookup, MergeBase};
 pub use options::MemTableBuilder;
+pub use prefix_hints::PrefixHints;
 pub use reader::Reader;
 pub use sample::RangeStats;
 pub use visibility::{Everything, Visibility};
@@ -63,7 +65,7 @@ use crate::merge::MergeOperator;
 use crate::rep::{Cursor, Handle, ReadObserver, Representation, Sealed, SkipListRep};
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::sync::{Arc, fault};
-use crate::tombstones::{Fragment, Tombstones};
+use crate::tombstones::{RangeDeletions, Tombstones};
 use counters::{Counters, ReadCounters};
 use door::Door;
 use filter::Filter;
@@ -303,9 +305,11 @@ impl<C: Comparator> MemTable<C> {
     pub fn range_deletions(
         &self,
         sequences: RangeInclusive<SequenceNumber>,
-    ) -> Result<Vec<Fragment<'_>>> {
+    ) -> Result<RangeDeletions<'_, C>> {
         let (first, last) = sequences.into_inner();
-        self.tombstones.fragments(self.comparator(), first, last)
+        let comparator = self.comparator();
+        let fragments = self.tombstones.fragments(comparator, first, last)?;
+        Ok(RangeDeletions::new(fragments, comparator))
     }
 
     /// A cursor over the internal entries: every version of every key.
@@ -359,6 +363,8 @@ impl<C: Comparator> MemTable<C> {
     /// wait for itself.
     pub fn seal(&self) -> Result<()> {
         self.door.seal(self.id)?;
+        // What remains as it is for want of memory is read all the same.
+        let _ = self.tombstones.join_all(self.comparator());
         self.arena().begin_release();
         Ok(())
     }

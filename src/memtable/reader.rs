@@ -14,7 +14,7 @@ use crate::rep::Representation;
 use crate::tombstones::Sight;
 
 /// Keys that are looked up together.
-const GROUP: usize = 32;
+pub(super) const GROUP: usize = 32;
 
 /// Reads of a table at one snapshot.
 ///
@@ -170,7 +170,9 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
         };
         for group in keys.chunks(GROUP) {
             // Only what the filter admits is searched for.
-            let admits = |&place: &usize| !self.rules_out(group[place]);
+            let filter = self.table.filter.as_ref();
+            let admitted = filter.map(|filter| filter.admit(group.iter().copied()));
+            let admits = |&place: &usize| admitted.as_ref().is_none_or(|all| all[place]);
             let places: SmallVec<[usize; GROUP]> = (0..group.len()).filter(admits).collect();
             let admitted: SmallVec<[&[u8]; GROUP]> =
                 places.iter().map(|&place| group[place]).collect();

@@ -2,13 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::MergeOperator;
+use super::{MergeOperator, value_to_merge};
 use crate::error::{Error, Result};
 use crate::key::{Kind, SequenceNumber};
 use crate::memtable::{Lookup, MergeBase};
-
-/// Why operands upon another kind than [`Kind::VALUE`] are not folded.
-const NO_VALUE: &str = "a merge into what is no plain value";
 
 /// What is known of a key when its operands are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +185,7 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
     ///
     /// # Errors
     ///
-    /// [`Error::MergeFailed`].
+    /// As for [`finish`](Self::finish).
     pub fn so_far(self) -> Result<Merged<'a>> {
         if self.operands.is_empty() || self.below.is_some() {
             return self.finish();
@@ -203,8 +200,9 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
     ///
     /// # Errors
     ///
-    /// [`Error::MergeFailed`]; [`Error::Unsupported`] for operands that lie upon an entry
-    /// of a kind of its own, as a blob index: what it stands for only the engine knows.
+    /// [`Error::MergeFailed`]; [`Error::Unsupported`] when what lies below the operands is
+    /// neither a plain value nor a timed one; [`Error::Corruption`] for a timed one that is
+    /// too short.
     pub fn finish(mut self) -> Result<Merged<'a>> {
         let below = match self.below {
             Some(Below::Answer(answer)) => answer,
@@ -214,8 +212,7 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
             return Ok(below);
         }
         let existing = match &below {
-            Merged::Found { value, kind, .. } if *kind == Kind::VALUE => Some(&**value),
-            Merged::Found { .. } => return Err(Error::Unsupported(NO_VALUE)),
+            Merged::Found { value, kind, .. } => Some(value_to_merge(*kind, value)?),
             _ => None,
         };
         self.operands.reverse();

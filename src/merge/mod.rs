@@ -24,6 +24,10 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use crate::error::{Error as TableError, Result as TableResult};
+use crate::key::Kind;
+use crate::timed_value::TimedValue;
+
 /// Why operands could not be folded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("merge failed: {reason}")]
@@ -95,5 +99,17 @@ pub trait MergeOperator: Debug + Send + Sync + 'static {
     fn is_enough(&self, user_key: &[u8], newest_first: &[&[u8]]) -> bool {
         let _ = (user_key, newest_first);
         false
+    }
+}
+
+/// The value that an entry of some kind has for a merge: a plain one, or that of a timed
+/// put. What other kinds store has to be read by the engine first, say from a blob file.
+pub(crate) fn value_to_merge(kind: Kind, stored: &[u8]) -> TableResult<&[u8]> {
+    match kind {
+        Kind::VALUE => Ok(stored),
+        Kind::VALUE_PREFERRED_SEQNO => Ok(TimedValue::unpack(stored)?.value),
+        _ => Err(TableError::Unsupported(
+            "a merge into what is no plain value",
+        )),
     }
 }

@@ -99,7 +99,7 @@ impl<C: Comparator> SkipList<C> {
         for splice in &mut *splices {
             splice.equal = false;
         }
-        self.search_all(levels, &targets, |index, level, stop| {
+        self.search_all(levels, &targets, None, |index, level, stop| {
             let splice = &mut splices[index];
             let bound = if level + 1 < levels {
                 splice.next[level + 1].offset()

@@ -8,6 +8,7 @@
 
 use smallvec::SmallVec;
 
+use super::height::MAX_HEIGHT;
 use super::node::{LINK_SIZE, Position, RECORD_AT, Word};
 use super::search::{RECORD_LINES, Stop, Target};
 use super::trail::ask_for;
@@ -36,13 +37,24 @@ struct Lane {
     asked: Offset,
 }
 
+/// For each lane, where its last search ended on each level.
+pub(super) struct Fingers([[(Offset, Word); MAX_HEIGHT]; LANES]);
+
+impl Fingers {
+    const fn new() -> Self {
+        Self([[(0, Word::NIL); MAX_HEIGHT]; LANES])
+    }
+}
+
 impl<C: Comparator> SkipList<C> {
     /// Searches for all targets; `note` hears where the search for the target of
-    /// an index ended on each level, from the top down to level 0.
+    /// an index ended on each level, from the top down to level 0. With `fingers`,
+    /// a search may begin below the top, and is silent about what is above.
     pub(super) fn search_all(
         &self,
         levels: usize,
         targets: &[Target<'_>],
+        mut fingers: Option<&mut Fingers>,
         mut note: impl FnMut(usize, usize, Stop),
     ) {
         let start = |index| Lane {
@@ -64,15 +76,47 @@ impl<C: Comparator> SkipList<C> {
             while at < active {
                 let lane = &mut lanes[at];
                 let target = &targets[lane.index];
-                if !self.advance(view, levels, lane, target, &mut note) {
+                let ended = self.advance(view, levels, lane, target, |index, level, stop| {
+                    if let Some(fingers) = &mut fingers {
+                        fingers.0[at][level] = (stop.prev, stop.word);
+                    }
+                    note(index, level, stop);
+                });
+                if !ended {
                     at += 1;
                 } else if let Some(index) = waiting.next() {
+                    let last = lane.index;
                     *lane = start(index);
+                    if let Some(fingers) = &fingers {
+                        let finger = &fingers.0[at][..levels];
+                        self.point(finger, &targets[last], &targets[index], lane);
+                    }
                 } else {
                     active -= 1;
                     lanes[at] = lanes[active];
                 }
             }
+        }
+    }
+
+    /// Lets a search begin where the one before it on the lane ended, if that lies
+    /// before its target: on the lowest level that has no node in between, as far as
+    /// prefixes tell. With sorted keys this is Brown and Tarjan's finger search (1979).
+    fn point(
+        &self,
+        finger: &[(Offset, Word)],
+        last: &Target<'_>,
+        target: &Target<'_>,
+        lane: &mut Lane,
+    ) {
+        let order = last.prefix().cmp(&target.prefix());
+        let order = order.then_with(|| self.comparator.compare(last.user_key, target.user_key));
+        if order.is_ge() {
+            return;
+        }
+        let beyond = |&(_, word): &(Offset, Word)| Self::decide(word, 0, target) == Some(false);
+        if let Some(level) = finger.iter().position(beyond) {
+            (lane.prev, lane.level) = (finger[level].0, level);
         }
     }
 
@@ -84,7 +128,7 @@ impl<C: Comparator> SkipList<C> {
         levels: usize,
         lane: &mut Lane,
         target: &Target<'_>,
-        note: &mut impl FnMut(usize, usize, Stop),
+        mut note: impl FnMut(usize, usize, Stop),
     ) -> bool {
         loop {
             let level = lane.level;
@@ -136,13 +180,14 @@ impl<C: Comparator> SkipList<C> {
     ) {
         let view = self.view();
         let levels = self.levels();
+        let mut fingers = (keys.len() > LANES && C::BYTE_PREFIX).then(Fingers::new);
         for (group, keys) in keys.chunks(GROUP).enumerate() {
             let keys = keys.iter();
             let targets: SmallVec<[Target<'_>; GROUP]> = keys
                 .map(|key| Target::new(&self.comparator, key, sequence))
                 .collect();
             let mut words = [Word::NIL; GROUP];
-            self.search_all(levels, &targets, |index, level, stop| {
+            self.search_all(levels, &targets, fingers.as_mut(), |index, level, stop| {
                 if level == 0 {
                     words[index] = stop.word;
                     // SAFETY: a link led there, or it is 0, which is not read.

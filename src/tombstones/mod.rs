@@ -17,7 +17,8 @@
 //! there, they get a parent, whose map is merged from theirs: Bentley and Saxe,
 //! "Decomposable Searching Problems" (1980). Each range deletion is merged once per
 //! level, so an add costs O(log n) on average, and O(n) at times. The children stay:
-//! they are what older snapshots read.
+//! they are what older snapshots read. When the table is sealed, one parent is made of
+//! all that is left.
 //!
 //! # Thread safety
 //!
@@ -42,16 +43,22 @@
 //! | `store` | the adder with the lock | the same |
 
 mod cover;
+mod fragments;
 mod map;
+mod runs;
 mod store;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 pub(crate) use cover::Cover;
+pub use fragments::RangeDeletions;
 pub use map::Fragment;
+pub use runs::{DeletionRun, DeletionRuns};
 
 use core::fmt;
 use core::ptr;
+
+use smallvec::SmallVec;
 
 use crate::arena::Budget;
 use crate::error::Result;
@@ -81,6 +88,16 @@ struct Cell {
     shadow: Shadow,
     node: *const Node,
     next: *const Cell,
+}
+
+/// A node, and the cells behind it.
+type List = (*const Node, *const Cell);
+
+/// Nodes that are to have one parent, newest first, and the cells behind them.
+struct Group {
+    children: [*const Node; FANOUT],
+    count: usize,
+    rest: *const Cell,
 }
 
 /// The range deletions of one table.
@@ -159,34 +176,73 @@ impl Tombstones {
         end: &[u8],
         sequence: SequenceNumber,
     ) -> Result<()> {
+        self.change(|batch, rest| {
+            let map = batch.single(begin, end, sequence)?;
+            let node = batch.node(Node {
+                shadow: Shadow::new(),
+                level: 0,
+                smallest: sequence,
+                largest: sequence,
+                map,
+                children: [ptr::null(); FANOUT],
+            })?;
+            let mut list = (node, rest);
+            loop {
+                // SAFETY: the new node is in the store.
+                let level = unsafe { &*list.0 }.level;
+                let group = self.group(list, |next| next.level == level);
+                if group.count < FANOUT {
+                    return Ok(Some(list));
+                }
+                list = (Self::join(batch, comparator, &group)?, group.rest);
+            }
+        })?;
+        self.count.fetch_add(1, ord!(TOMBSTONES_COUNT_ADD, Relaxed));
+        Ok(())
+    }
+
+    /// Makes one node of all, so that who sees all of them asks one map. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory); nothing has changed then.
+    pub(crate) fn join_all(&self, comparator: &impl Comparator) -> Result<()> {
+        self.change(|batch, head| {
+            // SAFETY: cells lead to cells and nodes of this store.
+            let Some(first) = (unsafe { head.as_ref() }) else {
+                return Ok(None);
+            };
+            let mut list = (first.node, first.next);
+            loop {
+                let group = self.group(list, |_| true);
+                if group.count == 1 {
+                    return Ok((list.0 != first.node).then_some(list));
+                }
+                list = (Self::join(batch, comparator, &group)?, group.rest);
+            }
+        })
+    }
+
+    /// Publishes the list that `make` makes of the one there is: a node, and the cells
+    /// behind it. The lock is held meanwhile.
+    fn change(
+        &self,
+        make: impl FnOnce(&mut Batch<'_>, *const Cell) -> Result<Option<List>>,
+    ) -> Result<()> {
         let mut store = self.store.lock();
         let mut batch = store.begin();
-        let map = batch.single(begin, end, sequence)?;
-        let mut node = batch.node(Node {
-            shadow: Shadow::new(),
-            level: 0,
-            smallest: sequence,
-            largest: sequence,
-            map,
-            children: [ptr::null(); FANOUT],
-        })?;
-        let mut rest = self
-            .head
-            .load(ord!(TOMBSTONES_HEAD_OWN, Relaxed))
-            .cast_const();
-        while let Some(children) = self.siblings(node, rest) {
-            // SAFETY: siblings come from nodes and cells of this store.
-            (node, rest) = unsafe { Self::join(&mut batch, comparator, children, rest)? };
-        }
+        let head = self.head.load(ord!(TOMBSTONES_HEAD_OWN, Relaxed));
+        let Some((node, next)) = make(&mut batch, head)? else {
+            return Ok(());
+        };
         let cell = batch.cell(Cell {
             shadow: Shadow::new(),
             node,
-            next: rest,
+            next,
         })?;
         let bytes = batch.commit();
         self.head
             .store(cell.cast_mut(), ord!(TOMBSTONES_HEAD_STORE, Release));
-        self.count.fetch_add(1, ord!(TOMBSTONES_COUNT_ADD, Relaxed));
         self.bytes
             .fetch_add(bytes, ord!(TOMBSTONES_BYTES_ADD, Relaxed));
         drop(store);
@@ -197,49 +253,51 @@ impl Tombstones {
         Ok(())
     }
 
-    /// A new node with the nodes of the same level that come next, if that makes
-    /// enough for a parent. The lock is held.
-    fn siblings(&self, node: *const Node, rest: *const Cell) -> Option<[*const Node; FANOUT]> {
-        let mut children = [node; FANOUT];
-        let mut cells = self.list(rest);
-        // SAFETY: the new node is in the store.
-        let level = unsafe { &*node }.level;
-        for child in &mut children[1..] {
-            let next = cells.next().filter(|next| next.level == level)?;
-            *child = next;
+    /// The first node of a list with those behind it that may join it, as many as a node
+    /// can have for children. The lock is held.
+    fn group(&self, (first, mut rest): List, joins: impl Fn(&Node) -> bool) -> Group {
+        let mut children = [ptr::null(); FANOUT];
+        children[0] = first;
+        let mut count = 1;
+        // SAFETY: cells lead to cells and nodes of this store.
+        while let Some(cell) = unsafe { rest.as_ref() }
+            && count < FANOUT
+            // SAFETY: as above.
+            && joins(unsafe { &*cell.node })
+        {
+            children[count] = cell.node;
+            count += 1;
+            rest = cell.next;
         }
-        Some(children)
+        Group {
+            children,
+            count,
+            rest,
+        }
     }
 
-    /// Makes the parent of nodes, the last of which are the first of `rest`; returns it
-    /// and what remains of `rest`.
-    ///
-    /// # Safety
-    ///
-    /// Nodes and cells are this store's.
-    unsafe fn join(
+    /// Makes the parent of a group.
+    fn join(
         batch: &mut Batch<'_>,
         comparator: &impl Comparator,
-        children: [*const Node; FANOUT],
-        mut rest: *const Cell,
-    ) -> Result<(*const Node, *const Cell)> {
-        for _ in 1..FANOUT {
-            // SAFETY: passed on from the caller; there are that many.
-            rest = unsafe { &*rest }.next;
-        }
-        // SAFETY: passed on from the caller.
-        let nodes = children.map(|child| unsafe { &*child });
-        let map = Map::merged(comparator, &nodes.map(|node| &node.map))?;
+        group: &Group,
+    ) -> Result<*const Node> {
+        let nodes: SmallVec<[&Node; FANOUT]> = group.children[..group.count]
+            .iter()
+            // SAFETY: the nodes of a group are in the store.
+            .map(|&child| unsafe { &*child })
+            .collect();
+        let maps: SmallVec<[&Map; FANOUT]> = nodes.iter().map(|node| &node.map).collect();
+        let map = Map::merged(comparator, &maps)?;
         let numbers = || nodes.iter();
-        let node = batch.node(Node {
+        batch.node(Node {
             shadow: Shadow::new(),
-            level: nodes[0].level + 1,
+            level: 1 + numbers().map(|node| node.level).max().unwrap_or(0),
             smallest: numbers().map(|node| node.smallest).min().unwrap_or(0),
             largest: numbers().map(|node| node.largest).max().unwrap_or(0),
             map,
-            children,
-        })?;
-        Ok((node, rest))
+            children: group.children,
+        })
     }
 
     /// The list of cells that a reader sees.

@@ -52,6 +52,10 @@ fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
         if added % 7 != 0 && added + 1 != ranges.len() {
             continue;
         }
+        if random(8) == 0 || added + 1 == ranges.len() {
+            tombstones.join_all(comparator).unwrap();
+            assert_eq!(tombstones.list(tombstones.first()).count(), 1);
+        }
         let plain = &ranges[..=added];
         let most = plain.iter().map(|one| one.2).max().unwrap_or(0);
         for _ in 0..30 {

@@ -262,34 +262,3 @@ fn w5_nothing_is_folded_beside_others_or_without_a_base() {
         matches!(merged(&table, 19), Ok(Merged::Operands { operands, .. }) if operands.len() == 20)
     );
 }
-
-#[test]
-fn g6_operands_upon_a_kind_of_its_own_are_not_folded() {
-    let kinds = [
-        Kind::BLOB_INDEX,
-        Kind::WIDE_COLUMN_ENTITY,
-        Kind::VALUE_PREFERRED_SEQNO,
-        Kind(0x77),
-    ];
-    for kind in kinds {
-        let table = appending().max_successive_merges(1).build().unwrap();
-        let mut writer = table.exclusive_writer().unwrap();
-        writer.add(1, kind, b"k", b"as it is").unwrap();
-        for sequence in 2..5 {
-            writer.add(sequence, Kind::MERGE, b"k", b"x").unwrap();
-        }
-        drop(writer);
-        assert_eq!(table.stats().merges, 3, "folded upon {kind:?}");
-        assert!(matches!(merged(&table, 4), Err(Error::Unsupported(_))));
-        assert_eq!(value(&table, 1), "as it is");
-        let Ok(Lookup::Merge { operands, base, .. }) = table.get(b"k", 4) else {
-            panic!("operands upon {kind:?}");
-        };
-        let expected = MergeBase::Value {
-            value: b"as it is",
-            sequence: 1,
-            kind,
-        };
-        assert_eq!((operands.len(), base), (3, expected));
-    }
-}

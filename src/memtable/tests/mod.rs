@@ -2,10 +2,13 @@
 //! the rest.
 
 mod filter;
+mod hints;
 mod hostile;
+mod kinds;
 #[cfg(target_os = "linux")]
 mod memory;
 mod merges;
+mod ranges;
 mod sample;
 mod visibility;
 mod visible;

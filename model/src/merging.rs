@@ -25,6 +25,8 @@ pub enum MergeRefusal {
     NoOperator,
     /// What lies below is no plain value (SPEC G6).
     NoValue,
+    /// What lies below is a value with a time, and too short for that.
+    NoTime,
     /// The operator failed.
     Failed,
 }
@@ -147,8 +149,7 @@ impl Merging {
             _ if is_void => None,
             Base::Missing => return Ok(Merged::Operands { operands, sequence }),
             Base::Deleted { .. } => None,
-            Base::Value { kind, .. } if kind != kind::VALUE => return Err(MergeRefusal::NoValue),
-            Base::Value { value, .. } => Some(value),
+            Base::Value { kind, value, .. } => Some(plain(kind, value)?),
         };
         operands.reverse();
         let value = self
@@ -168,9 +169,9 @@ impl Merging {
             return None;
         };
         let existing = match base {
-            Base::Value { kind, value, .. } if *kind == kind::VALUE => Some(*value),
+            Base::Value { kind, value, .. } => Some(plain(*kind, value).ok()?),
             Base::Deleted { .. } => None,
-            Base::Value { .. } | Base::Missing => return None,
+            Base::Missing => return None,
         };
         // A base is looked for under four times as many.
         if most == 0 || !(most..=4 * most).contains(&operands.len()) {
@@ -178,6 +179,17 @@ impl Merging {
         }
         let oldest_first: Vec<&[u8]> = operands.iter().rev().copied().chain([operand]).collect();
         self.folded(existing, &oldest_first)
+    }
+}
+
+/// The value that operands are folded into: that of a timed put ends before its time, of
+/// eight bytes.
+fn plain(kind: u8, stored: &[u8]) -> Result<&[u8], MergeRefusal> {
+    match (kind, stored.len().checked_sub(8)) {
+        (kind::VALUE, _) => Ok(stored),
+        (kind::VALUE_PREFERRED_SEQNO, Some(length)) => Ok(&stored[..length]),
+        (kind::VALUE_PREFERRED_SEQNO, None) => Err(MergeRefusal::NoTime),
+        _ => Err(MergeRefusal::NoValue),
     }
 }
 
@@ -236,5 +248,13 @@ mod tests {
         assert_eq!(stored(0, below(1, value(kind::VALUE))), None);
         assert_eq!(stored(1, below(1, value(kind::BLOB_INDEX))), None);
         assert_eq!(stored(1, below(1, Base::Missing)), None);
+        assert_eq!(
+            stored(1, below(1, value(kind::VALUE_PREFERRED_SEQNO))),
+            None
+        );
+        assert_eq!(
+            plain(kind::VALUE_PREFERRED_SEQNO, b"v12345678"),
+            Ok(&b"v"[..])
+        );
     }
 }

@@ -56,6 +56,7 @@ impl Run<'_> {
             },
             (Err(MergeRefusal::NoOperator), Err(Error::Unsupported(_))) => "no_operator",
             (Err(MergeRefusal::NoValue), Err(Error::Unsupported(_))) => "no_value",
+            (Err(MergeRefusal::NoTime), Err(Error::Corruption(_))) => "no_time",
             (Err(MergeRefusal::Failed), Err(Error::MergeFailed(_))) => "failed",
             _ => {
                 let what = format!("{name} of {:?} at {sight:?}", Escaped(&key));

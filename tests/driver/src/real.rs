@@ -131,7 +131,7 @@ impl<C: Comparator> Subject for Real<C> {
     fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error> {
         let fragments = self.table.range_deletions(first..=last)?;
         Ok(fragments
-            .into_iter()
+            .iter()
             .map(|one| (one.begin, one.end, one.sequence))
             .collect())
     }

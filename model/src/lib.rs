@@ -32,7 +32,7 @@ pub use histogram::Histogram;
 pub use key::{Key, Value};
 pub use many::{Beside, Bulk, Keys, Leg};
 pub use merging::{MergeRefusal, Merged, Merging};
-pub use op::{Add, Aside, Batch, Cursor, Motion, Op, Reserve};
+pub use op::{Add, Aside, Batch, Cursor, Motion, Op, PREFIX_HINTS, Reserve};
 pub use order::{Order, Place};
 pub use sight::{Hidden, MAX_SEQUENCE, Pattern, Sight};
 pub use table::{By, ModelMemTable, View};

@@ -9,6 +9,9 @@ use crate::choice::{KeyChoice, SequenceChoice, SightChoice, SnapshotChoice};
 use crate::key::{Key, Value};
 use crate::many::{Bulk, Keys, Leg};
 
+/// Hints before this one are for all keys; this one and the next have one per prefix.
+pub const PREFIX_HINTS: u8 = 4;
+
 /// One operation. Choices are resolved against the state of the run, so that
 /// any sequence of operations means something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,7 +22,7 @@ pub enum Op {
     Batch(Batch),
     /// A batch of one, with one of a few hints.
     AddWithHint {
-        /// Which hint.
+        /// Which hint; one of those per prefix from [`PREFIX_HINTS`] on.
         hint: u8,
         /// What to add.
         add: Add,
@@ -129,7 +132,7 @@ impl<'a> Arbitrary<'a> for Op {
             72..=75 => delete_range(u)?,
             76..=79 => Self::Bulk(u.arbitrary()?),
             80..=109 => Self::AddWithHint {
-                hint: slot(u)?,
+                hint: any_hint(u)?,
                 add: u.arbitrary()?,
             },
             110..=117 => Self::AddAgain {
@@ -177,7 +180,7 @@ pub struct Batch {
     pub exclusive: bool,
     /// Adds all of them by one call, without a hint.
     pub at_once: bool,
-    /// Adds all of them with this hint.
+    /// Adds all of them with this hint; one of those per prefix from [`PREFIX_HINTS`] on.
     #[arbitrary(with = few_hints)]
     pub hint: Option<u8>,
     /// What to reserve first.
@@ -319,7 +322,15 @@ fn delete_range(u: &mut Unstructured<'_>) -> Result<Op> {
 }
 
 fn few_hints(u: &mut Unstructured<'_>) -> Result<Option<u8>> {
-    Ok(if u.ratio(1, 3)? { Some(slot(u)?) } else { None })
+    Ok(if u.ratio(1, 3)? {
+        Some(any_hint(u)?)
+    } else {
+        None
+    })
+}
+
+fn any_hint(u: &mut Unstructured<'_>) -> Result<u8> {
+    u.int_in_range(0..=PREFIX_HINTS + 1)
 }
 
 impl<'a> Arbitrary<'a> for Reserve {

@@ -1,7 +1,9 @@
 //! The operations that write several entries by one writer.
 
 use verimem::{BatchError, Error};
-use verimem_model::{Add, Aside, Batch, Bulk, By, MAX_SEQUENCE, Reserve, Sight, kind};
+use verimem_model::{
+    Add, Aside, Batch, Bulk, By, MAX_SEQUENCE, PREFIX_HINTS, Reserve, Sight, kind,
+};
 
 use crate::run::Run;
 use crate::subject::BatchWriter;
@@ -26,6 +28,8 @@ impl Run<'_> {
         }
         let name = match (exclusive, hint) {
             (false, None) => "batch.add",
+            (false, Some(PREFIX_HINTS..)) => "batch.add_with_prefix_hints",
+            (true, Some(PREFIX_HINTS..)) => "exclusive_batch.add_with_prefix_hints",
             (false, Some(_)) => "batch.add_with_hint",
             (true, None) => "exclusive_batch.add",
             (true, Some(_)) => "exclusive_batch.add_with_hint",

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use verimem::{BatchError, Error};
-use verimem_model::{Answer, Counters, Entry, Hidden, Merged, Sight, View, kind};
+use verimem_model::{Answer, Counters, Entry, Hidden, Merged, PREFIX_HINTS, Sight, View, kind};
 
 use crate::Config;
 use crate::subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};
@@ -53,11 +53,13 @@ pub enum Fault {
     RangeCountsEnd,
     /// A sample has one of its entries twice.
     SampledTwice,
+    /// An entry that is added with hints per prefix becomes a deletion.
+    PrefixHintDeletes,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::OffByOneVisibility,
         Self::MissedDuplicate,
         Self::DroppedEntry,
@@ -79,6 +81,7 @@ impl Fault {
         Self::WrongStretch,
         Self::RangeCountsEnd,
         Self::SampledTwice,
+        Self::PrefixHintDeletes,
     ];
 
     /// The configuration of the table that is broken, for a fault that is one of those.
@@ -301,8 +304,13 @@ impl BatchWriter for FaultyWriter<'_> {
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {
+        let mut entry = *entry;
+        let deletes = self.table.fault == Fault::PrefixHintDeletes && hint >= PREFIX_HINTS;
+        if deletes && entry.kind == kind::VALUE {
+            entry.kind = kind::DELETION;
+        }
         self.table
-            .perturbed(entry, |entry| self.inner.add_with_hint(hint, entry))
+            .perturbed(&entry, |entry| self.inner.add_with_hint(hint, entry))
     }
 
     fn add_with_foreign_hint(&mut self, entry: &Entry<'_>) -> Result<(), Error> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use verimem::merge;
 use verimem::rep::Handle;
 use verimem::{
-    BatchError, Comparator, EntryRef, Error, Hint, Kind, Lookup, MemTable, MergeBase, Visibility,
-    VisibleIter, Writer,
+    BatchError, CappedPrefix, Comparator, EntryRef, Error, FixedPrefix, Hint, Kind, Lookup,
+    MemTable, MergeBase, PrefixHints, Visibility, VisibleIter, Writer,
 };
-use verimem_model::{Answer, Base, Counters, Entry, Hidden, Merged, Sight, View};
+use verimem_model::{Answer, Base, Counters, Entry, Hidden, Merged, PREFIX_HINTS, Sight, View};
 
 use crate::cursors::{Internal, Visible};
 use crate::subject::{Answers, BatchWriter, Stretch, Subject, TableCursor, borrowed};
@@ -18,8 +18,27 @@ use crate::{Config, operator};
 /// A [`MemTable`], a few hints, and one hint that belongs to another table.
 pub struct Real<C: Comparator> {
     table: Arc<MemTable<C>>,
-    hints: RefCell<[Hint; 4]>,
+    hints: RefCell<Hints>,
     foreign: RefCell<Option<Hint>>,
+}
+
+/// What writers remember, one after the other.
+struct Hints {
+    plain: [Hint; PREFIX_HINTS as usize],
+    /// Few prefixes of many, and many.
+    by_prefix: [PrefixHints; 2],
+}
+
+impl Hints {
+    fn new() -> Result<Self, Error> {
+        Ok(Self {
+            plain: std::array::from_fn(|_| Hint::new()),
+            by_prefix: [
+                PrefixHints::new(Arc::new(FixedPrefix(1)), 2)?,
+                PrefixHints::new(Arc::new(CappedPrefix(9)), 100)?,
+            ],
+        })
+    }
 }
 
 impl<C: Comparator> Real<C> {
@@ -52,7 +71,7 @@ impl<C: Comparator> Real<C> {
         }
         Ok(Self {
             table: Arc::new(builder.build()?),
-            hints: RefCell::new([Hint::new(), Hint::new(), Hint::new(), Hint::new()]),
+            hints: RefCell::new(Hints::new()?),
             foreign: RefCell::new(None),
         })
     }
@@ -203,7 +222,7 @@ fn hint_of_another_table() -> Result<Hint, Error> {
 
 struct RealWriter<'t, C: Comparator> {
     writer: Writer<'t, C>,
-    hints: &'t RefCell<[Hint; 4]>,
+    hints: &'t RefCell<Hints>,
     foreign: &'t RefCell<Option<Hint>>,
 }
 
@@ -239,9 +258,19 @@ impl<C: Comparator> BatchWriter for RealWriter<'_, C> {
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {
-        let hints = self.hints;
-        let hint = &mut hints.borrow_mut()[usize::from(hint % 4)];
-        self.hinted(hint, entry)
+        let (hints, which) = (self.hints, usize::from(hint));
+        let hints = &mut *hints.borrow_mut();
+        let Some(which) = which.checked_sub(hints.plain.len()) else {
+            return self.hinted(&mut hints.plain[which], entry);
+        };
+        let by_prefix = &mut hints.by_prefix[which % 2];
+        self.writer.add_with_prefix_hints(
+            by_prefix,
+            entry.sequence,
+            Kind(entry.kind),
+            entry.user_key,
+            entry.value,
+        )
     }
 
     fn add_with_foreign_hint(&mut self, entry: &Entry<'_>) -> Result<(), Error> {

@@ -28,7 +28,8 @@ pub trait BatchWriter {
     /// Whatever the table says.
     fn add_batch(&mut self, entries: &[Entry<'_>]) -> Result<(), BatchError>;
 
-    /// Adds an entry with one of a few hints.
+    /// Adds an entry with one of a few hints, or of those per prefix from
+    /// [`PREFIX_HINTS`](verimem_model::PREFIX_HINTS) on.
     ///
     /// # Errors
     ///

@@ -1,7 +1,9 @@
 //! The operations that write one entry, and what all that write share.
 
 use verimem::Error;
-use verimem_model::{Add, Beside, By, Entry, KeyChoice, Refusal, SequenceChoice, Value, kind};
+use verimem_model::{
+    Add, Beside, By, Entry, KeyChoice, PREFIX_HINTS, Refusal, SequenceChoice, Value, kind,
+};
 
 use crate::run::Run;
 use crate::subject::BatchWriter;
@@ -107,12 +109,17 @@ impl<'s> Run<'s> {
     pub(crate) fn add_with_hint(&mut self, hint: u8, add: &Add) -> Result<(), Divergence> {
         let add = self.resolve(add);
         let exclusive = self.config.exclusive;
-        let Some(mut writer) = self.writer("add_with_hint", exclusive)? else {
+        let name = if hint < PREFIX_HINTS {
+            "add_with_hint"
+        } else {
+            "add_with_prefix_hints"
+        };
+        let Some(mut writer) = self.writer(name, exclusive)? else {
             return Ok(());
         };
         let actual = writer.add_with_hint(hint, &add.entry());
         drop(writer);
-        self.compare_add("add_with_hint", &add, by(exclusive), &actual)
+        self.compare_add(name, &add, by(exclusive), &actual)
     }
 
     pub(crate) fn add_again(

@@ -9,6 +9,7 @@ use std::ops::Bound;
 
 use crate::answer::{Answer, Entry, kind};
 use crate::order::Place;
+use crate::sight::Sight;
 use crate::table::{ModelMemTable, View};
 
 /// A cursor over all entries.
@@ -22,7 +23,7 @@ impl InternalCursor {
     #[must_use]
     pub fn entry<'a>(&self, table: &'a ModelMemTable) -> Option<Entry<'a>> {
         let place = self.at.as_ref()?;
-        table.newest(&place.user_key, place.sequence)
+        table.newest(&place.user_key, &Sight::at(place.sequence))
     }
 
     /// To the first entry at or after a place.
@@ -93,14 +94,18 @@ impl VisibleCursor {
     #[must_use]
     pub fn entry<'a>(&self, table: &'a ModelMemTable) -> Option<Entry<'a>> {
         let place = self.at.as_ref()?;
-        table.newest(&place.user_key, place.sequence)
+        table.newest(&place.user_key, &Sight::at(place.sequence))
     }
 
     /// The answer for its key.
     #[must_use]
     pub fn lookup<'a>(&self, table: &'a ModelMemTable) -> Option<Answer<'a>> {
         let place = self.at.as_ref()?;
-        Some(table.get(&place.user_key, place.sequence))
+        let sight = Sight {
+            snapshot: place.sequence,
+            ..self.view.sight
+        };
+        Some(table.get(&place.user_key, &sight))
     }
 
     /// To the first visible key at or after a key.
@@ -152,10 +157,11 @@ impl VisibleCursor {
 
     /// The place of `entry` if it is what the view shows of its key.
     fn shown(&self, table: &ModelMemTable, entry: Entry<'_>) -> Option<Place> {
-        let newest = table.newest(entry.user_key, self.view.snapshot);
+        let sight = &self.view.sight;
+        let newest = table.newest(entry.user_key, sight);
         let shown = newest.is_some_and(|newest| newest.sequence == entry.sequence)
             && !kind::is_tombstone(entry.kind)
-            && Some(entry.sequence) >= table.covering(entry.user_key, self.view.snapshot)
+            && Some(entry.sequence) >= table.covering(entry.user_key, sight)
             && table.within(&self.view, entry.user_key);
         shown.then(|| table.place(entry.user_key, entry.sequence))
     }

@@ -11,21 +11,28 @@
 //! - [`Histogram`]: what was done, and how it came out.
 
 mod answer;
+mod choice;
 mod cursor;
 mod histogram;
 mod key;
 mod many;
+mod merging;
 mod op;
 mod order;
+mod ranges;
+mod sight;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Base, Counters, Entry, Escaped, Refusal, kind};
+pub use choice::{HiddenChoice, KeyChoice, SequenceChoice, SightChoice, SnapshotChoice};
 pub use cursor::{InternalCursor, VisibleCursor};
 pub use histogram::Histogram;
 pub use key::{Key, Value};
 pub use many::{Beside, Bulk, Keys, Leg};
-pub use op::{
-    Add, Aside, Batch, Cursor, KeyChoice, Motion, Op, Reserve, SequenceChoice, SnapshotChoice,
-};
+pub use merging::{MergeRefusal, Merged, Merging};
+pub use op::{Add, Aside, Batch, Cursor, Motion, Op, PREFIX_HINTS, Reserve};
 pub use order::{Order, Place};
-pub use table::{MAX_SEQUENCE, ModelMemTable, View};
+pub use sight::{Hidden, MAX_SEQUENCE, Pattern, Sight};
+pub use table::{By, ModelMemTable, View};

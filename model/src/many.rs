@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::op::{KeyChoice, SnapshotChoice};
+use crate::choice::{KeyChoice, SightChoice};
 
 /// Several keys that are looked up at once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,8 +15,8 @@ pub struct Keys {
     pub from: u16,
     /// How far apart they are, in the order in which the entries were added.
     pub stride: u16,
-    /// At which snapshot.
-    pub snapshot: SnapshotChoice,
+    /// What is seen.
+    pub sight: SightChoice,
 }
 
 /// The counts at which groups begin and end, and some more.
@@ -34,7 +34,7 @@ impl<'a> Arbitrary<'a> for Keys {
             },
             from: u.arbitrary()?,
             stride: *u.choose(&[1, 0, 7, 1009])?,
-            snapshot: u.arbitrary()?,
+            sight: u.arbitrary()?,
         })
     }
 }

@@ -5,9 +5,12 @@ use std::ops::Bound;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::answer::kind;
+use crate::choice::{KeyChoice, SequenceChoice, SightChoice, SnapshotChoice};
 use crate::key::{Key, Value};
 use crate::many::{Bulk, Keys, Leg};
-use crate::table::MAX_SEQUENCE;
+
+/// Hints before this one are for all keys; this one and the next have one per prefix.
+pub const PREFIX_HINTS: u8 = 4;
 
 /// One operation. Choices are resolved against the state of the run, so that
 /// any sequence of operations means something.
@@ -19,7 +22,7 @@ pub enum Op {
     Batch(Batch),
     /// A batch of one, with one of a few hints.
     AddWithHint {
-        /// Which hint.
+        /// Which hint; one of those per prefix from [`PREFIX_HINTS`] on.
         hint: u8,
         /// What to add.
         add: Add,
@@ -36,7 +39,9 @@ pub enum Op {
     /// An add with a hint that belongs to another table.
     AddWithForeignHint(Add),
     /// `get`.
-    Get(KeyChoice, SnapshotChoice),
+    Get(KeyChoice, SightChoice),
+    /// `get_merged`.
+    GetMerged(KeyChoice, SightChoice),
     /// `get_entry`.
     GetEntry(KeyChoice, SnapshotChoice),
     /// `contains`.
@@ -88,6 +93,12 @@ pub enum Op {
         /// Leaves the two as they are, even if the range ends before it begins.
         as_is: bool,
     },
+    /// About how much lies from one key on and before another.
+    ApproximateRange(KeyChoice, KeyChoice),
+    /// So many entries at random.
+    Sample(u16),
+    /// What range deletions with numbers from one to another delete.
+    RangeDeletions(SnapshotChoice, SnapshotChoice),
     /// Seals the table.
     Seal,
 }
@@ -99,9 +110,13 @@ impl Op {
         matches!(
             self,
             Self::Get(..)
+                | Self::GetMerged(..)
                 | Self::MultiGet(..)
                 | Self::GetEntry(..)
                 | Self::Contains(..)
+                | Self::ApproximateRange(..)
+                | Self::Sample(..)
+                | Self::RangeDeletions(..)
                 | Self::Stats
         )
     }
@@ -117,7 +132,7 @@ impl<'a> Arbitrary<'a> for Op {
             72..=75 => delete_range(u)?,
             76..=79 => Self::Bulk(u.arbitrary()?),
             80..=109 => Self::AddWithHint {
-                hint: slot(u)?,
+                hint: any_hint(u)?,
                 add: u.arbitrary()?,
             },
             110..=117 => Self::AddAgain {
@@ -126,10 +141,14 @@ impl<'a> Arbitrary<'a> for Op {
                 value: u.arbitrary()?,
             },
             118..=119 => Self::AddWithForeignHint(u.arbitrary()?),
-            120..=144 => Self::Get(u.arbitrary()?, u.arbitrary()?),
-            145..=154 => Self::MultiGet(u.arbitrary()?),
-            155..=169 => Self::GetEntry(u.arbitrary()?, u.arbitrary()?),
-            170..=179 => Self::Contains(u.arbitrary()?, u.arbitrary()?),
+            120..=137 => Self::Get(u.arbitrary()?, u.arbitrary()?),
+            138..=145 => Self::GetMerged(u.arbitrary()?, u.arbitrary()?),
+            146..=155 => Self::MultiGet(u.arbitrary()?),
+            156..=165 => Self::GetEntry(u.arbitrary()?, u.arbitrary()?),
+            166..=167 => Self::RangeDeletions(u.arbitrary()?, u.arbitrary()?),
+            168..=170 => Self::ApproximateRange(u.arbitrary()?, u.arbitrary()?),
+            171..=172 => Self::Sample(sample_size(u)?),
+            173..=179 => Self::Contains(u.arbitrary()?, u.arbitrary()?),
             180..=189 => Self::Open {
                 slot: slot(u)?,
                 cursor: u.arbitrary()?,
@@ -161,7 +180,7 @@ pub struct Batch {
     pub exclusive: bool,
     /// Adds all of them by one call, without a hint.
     pub at_once: bool,
-    /// Adds all of them with this hint.
+    /// Adds all of them with this hint; one of those per prefix from [`PREFIX_HINTS`] on.
     #[arbitrary(with = few_hints)]
     pub hint: Option<u8>,
     /// What to reserve first.
@@ -213,37 +232,6 @@ pub struct Add {
     pub value: Value,
 }
 
-/// A key to read.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum KeyChoice {
-    /// The key of an entry that was added.
-    Added(u16),
-    /// Any key.
-    Fresh(Key),
-}
-
-/// A sequence number to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SequenceChoice {
-    /// So much after the last.
-    Next(u8),
-    /// So much before the last: perhaps one that is used.
-    Back(u8),
-    /// This one.
-    Exactly(u64),
-}
-
-/// A sequence number to read at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SnapshotChoice {
-    /// The sequence number of an entry that was added.
-    Added(u16),
-    /// So much before the last.
-    Back(u8),
-    /// This one.
-    Exactly(u64),
-}
-
 /// A cursor to open.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Arbitrary)]
 pub enum Cursor {
@@ -256,8 +244,8 @@ pub enum Cursor {
     Visible {
         /// Holds the table itself.
         owned: bool,
-        /// At this snapshot.
-        snapshot: SnapshotChoice,
+        /// What it sees.
+        sight: SightChoice,
         /// The first key.
         #[arbitrary(with = bound)]
         lower: Bound<Key>,
@@ -300,49 +288,6 @@ impl<'a> Arbitrary<'a> for Motion {
     }
 }
 
-const EDGES: [u64; 7] = [
-    0,
-    1,
-    2,
-    MAX_SEQUENCE - 1,
-    MAX_SEQUENCE,
-    MAX_SEQUENCE + 1,
-    u64::MAX,
-];
-
-impl<'a> Arbitrary<'a> for SequenceChoice {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=31u8)? {
-            0..=15 => Self::Next(0),
-            16..=21 => Self::Next(u.int_in_range(0..=9)?),
-            22..=29 => Self::Back(u.int_in_range(0..=20)?),
-            30 => Self::Exactly(*u.choose(&EDGES)?),
-            _ => Self::Exactly(u.int_in_range(0..=MAX_SEQUENCE)?),
-        })
-    }
-}
-
-impl<'a> Arbitrary<'a> for SnapshotChoice {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match u.int_in_range(0..=15u8)? {
-            0..=4 => Self::Added(u.arbitrary()?),
-            5..=9 => Self::Back(u.int_in_range(0..=30)?),
-            10..=14 => Self::Exactly(MAX_SEQUENCE),
-            _ => Self::Exactly(*u.choose(&EDGES)?),
-        })
-    }
-}
-
-impl<'a> Arbitrary<'a> for KeyChoice {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(if u.ratio(3, 4)? {
-            Self::Added(u.arbitrary()?)
-        } else {
-            Self::Fresh(u.arbitrary()?)
-        })
-    }
-}
-
 fn any_kind(u: &mut Unstructured<'_>) -> Result<u8> {
     Ok(match u.int_in_range(0..=31u8)? {
         0..=11 => kind::VALUE,
@@ -358,6 +303,15 @@ fn any_kind(u: &mut Unstructured<'_>) -> Result<u8> {
     })
 }
 
+/// Few, as many as there are, more.
+fn sample_size(u: &mut Unstructured<'_>) -> Result<u16> {
+    Ok(if u.ratio(3, 4)? {
+        u.int_in_range(0..=9)?
+    } else {
+        u.int_in_range(0..=999)?
+    })
+}
+
 fn delete_range(u: &mut Unstructured<'_>) -> Result<Op> {
     Ok(Op::DeleteRange {
         from: u.arbitrary()?,
@@ -368,7 +322,15 @@ fn delete_range(u: &mut Unstructured<'_>) -> Result<Op> {
 }
 
 fn few_hints(u: &mut Unstructured<'_>) -> Result<Option<u8>> {
-    Ok(if u.ratio(1, 3)? { Some(slot(u)?) } else { None })
+    Ok(if u.ratio(1, 3)? {
+        Some(any_hint(u)?)
+    } else {
+        None
+    })
+}
+
+fn any_hint(u: &mut Unstructured<'_>) -> Result<u8> {
+    u.int_in_range(0..=PREFIX_HINTS + 1)
 }
 
 impl<'a> Arbitrary<'a> for Reserve {

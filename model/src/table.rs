@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::answer::{Answer, Base, Counters, Entry, Refusal, kind};
+use crate::merging::{MergeRefusal, Merged, Merging};
 use crate::order::{Order, Place};
+use crate::ranges::Ranges;
+use crate::sight::{MAX_SEQUENCE, Sight};
 
-/// The largest sequence number (SPEC E3).
-pub const MAX_SEQUENCE: u64 = (1 << 56) - 1;
-
-/// What a reader sees: the entries up to a snapshot, the keys between bounds.
+/// What an iterator sees: what a reader sees, of the keys between bounds.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// The largest sequence number seen.
-    pub snapshot: u64,
+    /// The entries.
+    pub sight: Sight,
     /// The first key.
     pub lower: Bound<Vec<u8>>,
     /// The last key.
@@ -26,7 +26,7 @@ impl View {
     #[must_use]
     pub fn whole(snapshot: u64) -> Self {
         Self {
-            snapshot,
+            sight: Sight::at(snapshot),
             lower: Bound::Unbounded,
             upper: Bound::Unbounded,
         }
@@ -38,9 +38,19 @@ impl View {
 pub struct ModelMemTable {
     order: Order,
     entries: BTreeMap<Place, (u8, Vec<u8>)>,
-    /// Begin, end and sequence number of each range deletion.
-    ranges: Vec<(Vec<u8>, Vec<u8>, u64)>,
+    ranges: Ranges,
+    merging: Merging,
+    max_successive_merges: usize,
     sealed: bool,
+}
+
+/// Who adds an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// One of any number of writers.
+    Anyone,
+    /// The only writer there is.
+    Exclusive,
 }
 
 impl ModelMemTable {
@@ -51,6 +61,14 @@ impl ModelMemTable {
             order,
             ..Self::default()
         }
+    }
+
+    /// The same table, whose operands are folded so. At most so many lie upon each other
+    /// before the next one is, if it is written exclusively; 0 never folds then.
+    #[must_use]
+    pub fn merging(mut self, merging: Merging, max_successive_merges: usize) -> Self {
+        (self.merging, self.max_successive_merges) = (merging, max_successive_merges);
+        self
     }
 
     /// The order of its user keys.
@@ -64,19 +82,37 @@ impl ModelMemTable {
     /// # Errors
     ///
     /// The first refusal that applies; nothing is stored then.
-    pub fn add(&mut self, entry: &Entry<'_>) -> Result<(), Refusal> {
+    pub fn add(&mut self, entry: &Entry<'_>, by: By) -> Result<(), Refusal> {
         self.check(entry)?;
         if entry.kind == kind::RANGE_DELETION {
-            let (begin, end) = (entry.user_key.to_vec(), entry.value.to_vec());
-            if self.order.compare(&begin, &end).is_lt() {
-                self.ranges.push((begin, end, entry.sequence));
+            let (begin, end) = (entry.user_key, entry.value);
+            if self.order.compare(begin, end).is_lt() {
+                self.ranges.add(begin, end, entry.sequence);
             }
             return Ok(());
         }
+        let folded = self.folded(entry, by);
+        let kind = if folded.is_some() {
+            kind::VALUE
+        } else {
+            entry.kind
+        };
+        let value = folded.unwrap_or_else(|| entry.value.to_vec());
         let place = self.place(entry.user_key, entry.sequence);
-        self.entries
-            .insert(place, (entry.kind, entry.value.to_vec()));
+        self.entries.insert(place, (kind, value));
         Ok(())
+    }
+
+    /// The value that is stored in place of an operand, if there is to be one (SPEC W5).
+    #[must_use]
+    pub fn folded(&self, entry: &Entry<'_>, by: By) -> Option<Vec<u8>> {
+        if by == By::Anyone || entry.kind != kind::MERGE {
+            return None;
+        }
+        let sight = Sight::at(entry.sequence.checked_sub(1)?);
+        let below = self.get(entry.user_key, &sight);
+        self.merging
+            .stored(self.max_successive_merges, &below, entry.value)
     }
 
     /// What [`add`](Self::add) would say, without adding.
@@ -133,18 +169,18 @@ impl ModelMemTable {
         self.entries.contains_key(&self.place(user_key, sequence))
     }
 
-    /// The newest entry of a key that a snapshot sees, of any kind.
+    /// The newest entry of a key that a reader sees, of any kind.
     #[must_use]
-    pub fn newest(&self, user_key: &[u8], snapshot: u64) -> Option<Entry<'_>> {
-        self.versions(user_key, snapshot).next()
+    pub fn newest(&self, user_key: &[u8], sight: &Sight) -> Option<Entry<'_>> {
+        self.versions(user_key, sight).next()
     }
 
-    /// What a snapshot sees of a key.
+    /// What a reader sees of a key.
     #[must_use]
-    pub fn get(&self, user_key: &[u8], snapshot: u64) -> Answer<'_> {
-        let covering = self.covering(user_key, snapshot);
+    pub fn get(&self, user_key: &[u8], sight: &Sight) -> Answer<'_> {
+        let covering = self.covering(user_key, sight);
         let uncovered = |entry: &Entry<'_>| Some(entry.sequence) >= covering;
-        let Some(newest) = self.newest(user_key, snapshot).filter(uncovered) else {
+        let Some(newest) = self.newest(user_key, sight).filter(uncovered) else {
             return covering.map_or(Answer::NotFound, |sequence| Answer::Deleted {
                 kind: kind::RANGE_DELETION,
                 sequence,
@@ -167,7 +203,7 @@ impl ModelMemTable {
             };
         }
         let is_operand = |entry: &Entry<'_>| entry.kind == kind::MERGE;
-        let versions = || self.versions(user_key, snapshot).take_while(uncovered);
+        let versions = || self.versions(user_key, sight).take_while(uncovered);
         Answer::Merge {
             operands: versions()
                 .take_while(is_operand)
@@ -193,10 +229,19 @@ impl ModelMemTable {
         }
     }
 
-    /// What a snapshot sees of each of the keys.
+    /// What a reader sees of each of the keys.
     #[must_use]
-    pub fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Vec<Answer<'_>> {
-        keys.iter().map(|key| self.get(key, snapshot)).collect()
+    pub fn multi_get(&self, keys: &[&[u8]], sight: &Sight) -> Vec<Answer<'_>> {
+        keys.iter().map(|key| self.get(key, sight)).collect()
+    }
+
+    /// What a reader sees of a key, folded.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be.
+    pub fn get_merged(&self, user_key: &[u8], sight: &Sight) -> Result<Merged<'_>, MergeRefusal> {
+        self.merging.merged(self.get(user_key, sight))
     }
 
     /// All entries in order.
@@ -206,48 +251,55 @@ impl ModelMemTable {
             .map(|(place, (kind, value))| entry(place, *kind, value))
     }
 
+    /// How many entries lie from one key on and before another.
+    #[must_use]
+    pub fn count_between(&self, begin: &[u8], end: &[u8]) -> usize {
+        if self.order.compare(begin, end).is_ge() {
+            return 0;
+        }
+        let (begin, end) = (self.place(begin, u64::MAX), self.place(end, u64::MAX));
+        self.range(Bound::Included(begin), Bound::Excluded(end))
+            .count()
+    }
+
     /// The newest visible entry of each key, in order, without deleted keys.
     #[must_use]
     pub fn visible(&self, view: &View) -> Vec<Entry<'_>> {
         let mut entries: Vec<_> = self
             .entries()
-            .filter(|entry| entry.sequence <= view.snapshot && self.within(view, entry.user_key))
+            .filter(|entry| view.sight.sees(entry.sequence) && self.within(view, entry.user_key))
             .collect();
         entries.dedup_by_key(|entry| entry.user_key);
         entries.retain(|entry| {
             !kind::is_tombstone(entry.kind)
-                && Some(entry.sequence) >= self.covering(entry.user_key, view.snapshot)
+                && Some(entry.sequence) >= self.covering(entry.user_key, &view.sight)
         });
         entries
     }
 
-    /// The newest range deletion that hides a key from a snapshot.
+    /// The newest range deletion that hides a key from a reader.
     #[must_use]
-    pub fn covering(&self, user_key: &[u8], snapshot: u64) -> Option<u64> {
-        let covers = |(begin, end, sequence): &&(Vec<u8>, Vec<u8>, u64)| {
-            *sequence <= snapshot
-                && self.order.compare(begin, user_key).is_le()
-                && self.order.compare(user_key, end).is_lt()
-        };
-        self.ranges.iter().filter(covers).map(|range| range.2).max()
+    pub fn covering(&self, user_key: &[u8], sight: &Sight) -> Option<u64> {
+        self.ranges.covering(self.order, user_key, sight)
+    }
+
+    /// What range deletions with numbers from one to another delete: begin, end, and the
+    /// largest of the numbers, of stretches that are as long as they can be.
+    #[must_use]
+    pub fn range_deletions(&self, first: u64, last: u64) -> Vec<(&[u8], &[u8], u64)> {
+        self.ranges.fragments(self.order, first, last)
     }
 
     /// The counters, counted.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let mut counters = Counters::default();
-        let ranges = self.ranges.iter().map(|(begin, end, sequence)| Entry {
-            user_key: begin,
-            sequence: *sequence,
-            kind: kind::RANGE_DELETION,
-            value: end,
-        });
         for Entry {
             user_key,
             sequence,
             kind,
             value,
-        } in self.entries().chain(ranges)
+        } in self.entries().chain(self.ranges.entries())
         {
             counters.entries += 1;
             counters.deletions += u64::from(kind::is_tombstone(kind));
@@ -294,11 +346,13 @@ impl ModelMemTable {
         }
     }
 
-    /// The versions of a key that a snapshot sees, newest first.
-    fn versions(&self, user_key: &[u8], snapshot: u64) -> impl Iterator<Item = Entry<'_>> {
-        let from = self.place(user_key, snapshot);
+    /// The versions of a key that a reader sees, newest first.
+    fn versions(&self, user_key: &[u8], sight: &Sight) -> impl Iterator<Item = Entry<'_>> {
+        let from = self.place(user_key, sight.snapshot);
         let to = self.place(user_key, 0);
+        let sight = *sight;
         self.range(Bound::Included(from), Bound::Included(to))
+            .filter(move |entry| sight.sees(entry.sequence))
     }
 }
 
@@ -308,161 +362,5 @@ fn entry<'a>(place: &'a Place, kind: u8, value: &'a [u8]) -> Entry<'a> {
         sequence: place.sequence,
         kind,
         value,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{InternalCursor, VisibleCursor};
-
-    fn add(table: &mut ModelMemTable, user_key: &[u8], sequence: u64, kind: u8) {
-        let entry = Entry {
-            user_key,
-            sequence,
-            kind,
-            value: user_key,
-        };
-        assert_eq!(table.add(&entry), Ok(()));
-    }
-
-    /// `a`: merge over value; `b`: deleted; `c`: value, below a deletion.
-    fn table(order: Order) -> ModelMemTable {
-        let mut table = ModelMemTable::new(order);
-        add(&mut table, b"a", 1, kind::VALUE);
-        add(&mut table, b"a", 4, kind::MERGE);
-        add(&mut table, b"b", 2, kind::VALUE);
-        add(&mut table, b"b", 5, kind::DELETION);
-        add(&mut table, b"c", 3, kind::VALUE);
-        add(&mut table, b"c", 9, kind::SINGLE_DELETION);
-        table
-    }
-
-    #[test]
-    fn answers_by_hand() {
-        let table = table(Order::Bytewise);
-        let value = |sequence, value| Answer::Found {
-            kind: kind::VALUE,
-            sequence,
-            value,
-        };
-        assert_eq!(table.get(b"a", 0), Answer::NotFound);
-        assert_eq!(table.get(b"a", 3), value(1, b"a"));
-        let base = Base::Value {
-            kind: kind::VALUE,
-            sequence: 1,
-            value: b"a",
-        };
-        let merge = Answer::Merge {
-            operands: vec![b"a"],
-            sequence: 4,
-            base,
-        };
-        assert_eq!(table.get(b"a", 4), merge);
-        assert_eq!(
-            table.get(b"b", 9),
-            Answer::Deleted {
-                kind: kind::DELETION,
-                sequence: 5
-            }
-        );
-        assert_eq!(table.counters().deletions, 2);
-        assert_eq!(table.counters().data_size, 6 * (1 + 8 + 1));
-    }
-
-    #[test]
-    fn cursors_by_hand() {
-        let mut table = table(Order::ReverseBytewise);
-        let mut keys = VisibleCursor::new(View::whole(6));
-        keys.seek_to_first(&table);
-        assert_eq!(
-            keys.entry(&table).map(|entry| entry.user_key),
-            Some(&b"c"[..])
-        );
-        add(&mut table, b"bb", 6, kind::VALUE);
-        keys.next(&table);
-        assert_eq!(
-            keys.entry(&table).map(|entry| entry.user_key),
-            Some(&b"bb"[..])
-        );
-        keys.next(&table);
-        assert_eq!(
-            keys.entry(&table).map(|entry| entry.user_key),
-            Some(&b"a"[..])
-        );
-        keys.next(&table);
-        keys.prev(&table);
-        assert_eq!(
-            keys.entry(&table),
-            None,
-            "an exhausted cursor stays where it is"
-        );
-        let mut all = InternalCursor::default();
-        all.seek(&table, b"b", 4);
-        assert_eq!(all.entry(&table).map(|entry| entry.sequence), Some(2));
-        all.prev(&table);
-        assert_eq!(all.entry(&table).map(|entry| entry.sequence), Some(5));
-    }
-
-    #[test]
-    fn ranges_by_hand() {
-        let mut table = table(Order::Bytewise);
-        for (user_key, value, sequence) in [(b"a", b"c", 3), (b"b", b"b", 20), (b"a", b"b", 6)] {
-            let entry = Entry {
-                user_key,
-                sequence,
-                kind: kind::RANGE_DELETION,
-                value,
-            };
-            assert_eq!(table.add(&entry), Ok(()));
-        }
-        let deleted = |sequence| Answer::Deleted {
-            kind: kind::RANGE_DELETION,
-            sequence,
-        };
-        assert_eq!(table.get(b"a", 3), deleted(3));
-        let merge = Answer::Merge {
-            operands: vec![b"a"],
-            sequence: 4,
-            base: Base::Deleted { sequence: 3 },
-        };
-        assert_eq!(table.get(b"a", 5), merge);
-        assert_eq!(table.get(b"a", 6), deleted(6));
-        assert_eq!(table.get(b"bb", 9), deleted(3));
-        assert_eq!(table.counters().range_deletions, 2);
-        let keys: Vec<_> = table
-            .visible(&View::whole(5))
-            .iter()
-            .map(|one| one.user_key)
-            .collect();
-        assert_eq!(keys, [b"a", b"c"]);
-    }
-
-    #[test]
-    fn refusals_by_hand() {
-        let mut table = table(Order::Bytewise);
-        let refused = |table: &ModelMemTable, sequence, kind| {
-            let entry = Entry {
-                user_key: b"a",
-                sequence,
-                kind,
-                value: b"",
-            };
-            table.check(&entry).err()
-        };
-        assert_eq!(refused(&table, 1, kind::DELETION), Some(Refusal::Duplicate));
-        assert_eq!(
-            refused(&table, u64::MAX, kind::VALUE),
-            Some(Refusal::SequenceTooLarge)
-        );
-        assert_eq!(
-            refused(&table, 7, kind::RANGE_DELETION),
-            Some(Refusal::InvertedRange)
-        );
-        table.seal();
-        assert_eq!(
-            refused(&table, u64::MAX, kind::RANGE_DELETION),
-            Some(Refusal::Sealed)
-        );
     }
 }

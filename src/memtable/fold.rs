@@ -1,6 +1,7 @@
 //! Folding merge operands as they are written (SPEC W5).
 
 use super::MemTable;
+use super::lookup::push;
 use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, Kind};
@@ -60,7 +61,7 @@ impl<C: Comparator> MemTable<C> {
             return Ok(None);
         }
         operands.reverse();
-        operands.push(operand.value);
+        push(&mut operands, operand.value)?;
         let mut value = Vec::new();
         let merged = operator.full_merge(user_key, existing, &operands, &mut value);
         Ok(merged.ok().map(|()| value))

@@ -184,7 +184,7 @@ pub(super) fn never(_operands: &[&[u8]]) -> bool {
 }
 
 /// Appends an operand, or says that there is no memory for it.
-fn push<'a>(operands: &mut Vec<&'a [u8]>, operand: &'a [u8]) -> Result<()> {
+pub(super) fn push<'a>(operands: &mut Vec<&'a [u8]>, operand: &'a [u8]) -> Result<()> {
     operands.try_reserve(1).map_err(|_| Error::OutOfMemory {
         requested: (operands.len() + 1) * size_of::<&[u8]>(),
     })?;

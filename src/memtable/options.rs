@@ -162,9 +162,13 @@ impl<C: Comparator> MemTableBuilder<C> {
     /// (SPEC W5). 0, the default, never folds.
     ///
     /// Only exclusive writers fold, since a concurrent one may still be adding an entry
-    /// that belongs below; and only operands whose base is in this table. The entries
-    /// of such a key must be added in the order of their sequence numbers. An operand
-    /// whose merge fails is stored as it is: reading the key reports the failure.
+    /// that belongs below; and only operands whose base is in this table, a value or a
+    /// tombstone, below at most four times as many operands. The entries of such a key
+    /// must be added in the order of their sequence numbers. An operand whose merge fails
+    /// is stored as it is: reading the key reports the failure.
+    ///
+    /// What is folded may be larger than the operand: it is not what
+    /// [`reserve`](super::Writer::reserve) was asked for.
     pub fn max_successive_merges(mut self, operands: usize) -> Self {
         self.max_successive_merges = operands;
         self

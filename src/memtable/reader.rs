@@ -132,7 +132,8 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
     /// # Errors
     ///
     /// As for [`get`](Self::get); [`Error::Unsupported`] when there are operands and
-    /// the table has no operator; [`Error::MergeFailed`].
+    /// the table has no operator, or they lie upon an entry of a kind of its own, as a
+    /// blob index; [`Error::MergeFailed`].
     pub fn get_merged(&self, user_key: &[u8]) -> Result<Merged<'t>> {
         let operator = self.table.merge_operator.as_deref();
         let enough = |operands: &[&[u8]]| {

@@ -20,7 +20,8 @@ pub struct RangeStats {
 impl<C: Comparator> MemTable<C> {
     /// About how many entries, and bytes, lie from `begin` on and before `end`. The count is
     /// exact if there are at most 64; beyond, it is an estimate from the towers, mostly within
-    /// a factor of 2. Bytes are the table's average for so many. O(log n).
+    /// a factor of 1.5, at least 64 and at most what the table has. Bytes are the table's average
+    /// for so many. O(log n).
     ///
     /// ```
     /// use verimem::{Kind, MemTable};
@@ -40,7 +41,8 @@ impl<C: Comparator> MemTable<C> {
         }
         let stats = self.stats();
         let all = stats.entries.saturating_sub(stats.range_deletions).max(1);
-        let entries = Representation::count_between(&self.rep, begin, end);
+        // Counters lag behind while a writer is inside; what was counted stays.
+        let entries = Representation::count_between(&self.rep, begin, end).min(all.max(COUNTED));
         let bytes = u128::from(stats.data_size) * u128::from(entries) / u128::from(all);
         RangeStats {
             entries,
@@ -93,5 +95,7 @@ impl<C: Comparator> MemTable<C> {
     }
 }
 
+/// Ranges of up to so many entries are counted, not estimated.
+const COUNTED: u64 = 64;
 /// Sampling pays where less than one in so many entries is asked for.
 const FEW: usize = 32;

@@ -158,11 +158,10 @@ impl<'t, C: Comparator> Writer<'t, C> {
             Ordering::Equal => return Ok(()),
             Ordering::Less => {}
         }
-        self.table
-            .tombstones
-            .add(comparator, begin, end, sequence)?;
-        self.counts.count(&entry);
-        Ok(())
+        let counts = &mut self.counts;
+        let added = || counts.count(&entry);
+        let tombstones = &self.table.tombstones;
+        tombstones.add(comparator, begin, end, sequence, added)
     }
 
     /// Inserts an entry near the last one.

@@ -4,6 +4,15 @@ use core::fmt::Debug;
 
 use super::{MergeFailure, MergeOperator};
 
+/// Appends bytes, if there is memory for them.
+fn append(result: &mut Vec<u8>, bytes: &[u8]) -> Result<(), MergeFailure> {
+    result
+        .try_reserve(bytes.len())
+        .map_err(|_| MergeFailure::new("out of memory"))?;
+    result.extend_from_slice(bytes);
+    Ok(())
+}
+
 /// A merge in which operands are what values are, and may be folded in any grouping:
 /// sums, maxima, concatenation. [`Associative`] makes an operator of it.
 ///
@@ -72,8 +81,7 @@ impl<M: AssociativeMerge> MergeOperator for Associative<M> {
         result: &mut Vec<u8>,
     ) -> Result<(), MergeFailure> {
         let Some((first, others)) = operands.split_first() else {
-            result.extend_from_slice(existing.unwrap_or_default());
-            return Ok(());
+            return append(result, existing.unwrap_or_default());
         };
         self.0.merge(user_key, existing, first, result)?;
         let mut next = Vec::new();
@@ -125,8 +133,7 @@ impl AssociativeMerge for UInt64Add {
     ) -> Result<(), MergeFailure> {
         let existing = existing.map_or(Ok(0), number)?;
         let sum = existing.wrapping_add(number(operand)?);
-        result.extend_from_slice(&sum.to_le_bytes());
-        Ok(())
+        append(result, &sum.to_le_bytes())
     }
 }
 
@@ -152,9 +159,9 @@ impl MergeOperator for StringAppend {
         let parts = existing.iter().chain(operands);
         for (place, part) in parts.enumerate() {
             if place > 0 {
-                result.push(self.delimiter);
+                append(result, &[self.delimiter])?;
             }
-            result.extend_from_slice(part);
+            append(result, part)?;
         }
         Ok(())
     }
@@ -187,7 +194,6 @@ impl AssociativeMerge for Max {
         operand: &[u8],
         result: &mut Vec<u8>,
     ) -> Result<(), MergeFailure> {
-        result.extend_from_slice(existing.unwrap_or_default().max(operand));
-        Ok(())
+        append(result, existing.unwrap_or_default().max(operand))
     }
 }

@@ -164,7 +164,7 @@ impl Tombstones {
     }
 
     /// Adds the deletion of all keys from `begin` on and before `end`, which is after
-    /// `begin`. O(log n) on average, O(n) at times.
+    /// `begin`, and calls `added` as soon as it is. O(log n) on average, O(n) at times.
     ///
     /// # Errors
     ///
@@ -175,8 +175,13 @@ impl Tombstones {
         begin: &[u8],
         end: &[u8],
         sequence: SequenceNumber,
+        added: impl FnOnce(),
     ) -> Result<()> {
-        self.change(|batch, rest| {
+        let published = || {
+            self.count.fetch_add(1, ord!(TOMBSTONES_COUNT_ADD, Relaxed));
+            added();
+        };
+        self.change(published, |batch, rest| {
             let map = batch.single(begin, end, sequence)?;
             let node = batch.node(Node {
                 shadow: Shadow::new(),
@@ -196,9 +201,7 @@ impl Tombstones {
                 }
                 list = (Self::join(batch, comparator, &group)?, group.rest);
             }
-        })?;
-        self.count.fetch_add(1, ord!(TOMBSTONES_COUNT_ADD, Relaxed));
-        Ok(())
+        })
     }
 
     /// Makes one node of all, so that who sees all of them asks one map. O(n).
@@ -207,7 +210,8 @@ impl Tombstones {
     ///
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory); nothing has changed then.
     pub(crate) fn join_all(&self, comparator: &impl Comparator) -> Result<()> {
-        self.change(|batch, head| {
+        let published = || ();
+        self.change(published, |batch, head| {
             // SAFETY: cells lead to cells and nodes of this store.
             let Some(first) = (unsafe { head.as_ref() }) else {
                 return Ok(None);
@@ -224,9 +228,11 @@ impl Tombstones {
     }
 
     /// Publishes the list that `make` makes of the one there is: a node, and the cells
-    /// behind it. The lock is held meanwhile.
+    /// behind it. The lock is held meanwhile. Calls `published` before a budget is charged,
+    /// since that may panic.
     fn change(
         &self,
+        published: impl FnOnce(),
         make: impl FnOnce(&mut Batch<'_>, *const Cell) -> Result<Option<List>>,
     ) -> Result<()> {
         let mut store = self.store.lock();
@@ -245,10 +251,12 @@ impl Tombstones {
             .store(cell.cast_mut(), ord!(TOMBSTONES_HEAD_STORE, Release));
         self.bytes
             .fetch_add(bytes, ord!(TOMBSTONES_BYTES_ADD, Relaxed));
+        published();
         drop(store);
         // Without the lock: a budget may call back.
         if let Some(budget) = &self.budget {
             budget.charge(bytes);
+            self.store.lock().charged += bytes;
         }
         Ok(())
     }
@@ -338,7 +346,7 @@ impl Node {
 impl Drop for Tombstones {
     fn drop(&mut self) {
         if let Some(budget) = &self.budget {
-            budget.release(self.bytes());
+            budget.release(self.store.lock().charged);
         }
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Store {
     keys: Vec<Vec<u8>>,
     nodes: Vec<Vec<Node>>,
     cells: Vec<Vec<Cell>>,
+    /// Bytes that the budget was charged.
+    pub(super) charged: usize,
 }
 
 /// Additions to a store, which are taken back unless they are committed.

@@ -47,7 +47,9 @@ fn expected<C: Comparator>(
 fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
     let tombstones = Tombstones::new(None);
     for (added, (begin, end, sequence)) in ranges.iter().enumerate() {
-        tombstones.add(comparator, begin, end, *sequence).unwrap();
+        tombstones
+            .add(comparator, begin, end, *sequence, || ())
+            .unwrap();
         assert_eq!(tombstones.count(), added + 1);
         if added % 7 != 0 && added + 1 != ranges.len() {
             continue;
@@ -189,7 +191,7 @@ fn d3_nesting_takes_no_more_memory_than_anything_else() {
             let (begin, end) = (a.to_be_bytes(), b.to_be_bytes());
             let sequence = u64::from(one);
             tombstones
-                .add(&BytewiseComparator, &begin, &end, sequence)
+                .add(&BytewiseComparator, &begin, &end, sequence, || ())
                 .unwrap();
         }
         tombstones.bytes() as f64 / f64::from(count)
@@ -221,7 +223,7 @@ fn d3_memory_is_charged_and_released() {
     let tombstones = Tombstones::new(Some(budget.clone()));
     for one in 0..100u8 {
         tombstones
-            .add(&BytewiseComparator, &[one], &[one + 1], 1)
+            .add(&BytewiseComparator, &[one], &[one + 1], 1, || ())
             .unwrap();
     }
     assert_eq!(*budget.0.lock(), tombstones.bytes());
@@ -248,7 +250,7 @@ fn d1_many_threads_add_and_read() {
                     let end = [thread as u8, 9];
                     let sequence = one * THREADS + thread;
                     tombstones
-                        .add(&BytewiseComparator, &begin, &end, sequence)
+                        .add(&BytewiseComparator, &begin, &end, sequence, || ())
                         .unwrap();
                     let key = [thread as u8, 8];
                     let found =

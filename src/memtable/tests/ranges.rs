@@ -1,6 +1,10 @@
 //! Range deletions through the table; `src/tombstones/tests.rs` has the rest.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
 use super::*;
+use crate::arena::Budget;
 use crate::tombstones::Fragment;
 
 fn table(ranges: &[(u64, &[u8], &[u8])]) -> MemTable {
@@ -152,4 +156,47 @@ fn d5_a_run_becomes_a_range_deletion_and_no_answer_changes() {
     assert_eq!(found.len(), 1);
     let after: Vec<_> = (0..5).map(answers).collect();
     assert_eq!(before, after);
+}
+
+/// Panics when it is told to.
+#[derive(Debug, Default)]
+struct Moody {
+    held: AtomicUsize,
+    panics: AtomicBool,
+}
+
+impl Budget for Moody {
+    fn charge(&self, bytes: usize) {
+        assert!(!self.panics.load(Relaxed), "planted");
+        self.held.fetch_add(bytes, Relaxed);
+    }
+
+    fn release(&self, bytes: usize) {
+        let held = self.held.fetch_sub(bytes, Relaxed);
+        assert!(held >= bytes, "released what was not charged");
+    }
+}
+
+/// X1: what a budget panics over is in the table, counted, and released by nobody.
+#[test]
+fn d1_a_budget_that_panics_loses_no_range_deletion() {
+    let budget = Arc::new(Moody::default());
+    let table = small().budget(budget.clone()).build().unwrap();
+    for sequence in 1..=50 {
+        budget.panics.store(sequence % 3 == 0, Relaxed);
+        let deleted = catch_unwind(AssertUnwindSafe(|| {
+            table.delete_range(sequence, b"a", b"c")
+        }));
+        assert_eq!(deleted.is_err(), sequence % 3 == 0);
+        assert_eq!(table.stats().range_deletions, sequence);
+        let deleted = Lookup::Deleted {
+            sequence,
+            kind: Kind::RANGE_DELETION,
+        };
+        assert_eq!(table.get(b"b", 99), Ok(deleted));
+    }
+    budget.panics.store(false, Relaxed);
+    table.seal().unwrap();
+    drop(table);
+    assert_eq!(budget.held.load(Relaxed), 0);
 }

@@ -1,14 +1,17 @@
 //! What table a run is on.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use verimem::skiplist::HeightSource;
-use verimem::{Comparator, Protection};
-use verimem_model::Order;
+use verimem::{CappedPrefix, Comparator, FixedPrefix, PrefixExtractor, Protection};
+use verimem_model::{Merging, Order};
+
+use crate::knobs::KNOBS;
 
 /// Which comparator a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Arbitrary)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compare {
     /// The built-in bytewise order.
     Bytewise,
@@ -33,7 +36,8 @@ impl Compare {
     }
 }
 
-/// The bytewise order of an engine that promises nothing about prefixes.
+/// The bytewise order of an engine that promises nothing, neither about prefixes nor about
+/// equal keys: its tables have no filter.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
 
@@ -53,6 +57,7 @@ pub struct Coarse;
 
 impl Comparator for Coarse {
     const BYTE_PREFIX: bool = true;
+    const EQUAL_BYTES: bool = true;
 
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
         a.cmp(b)
@@ -68,7 +73,7 @@ impl Comparator for Coarse {
 }
 
 /// How tall nodes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Arbitrary)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Towers {
     /// As chance has it.
     Random,
@@ -90,6 +95,52 @@ impl Towers {
                 let last = entry.user_key.last().copied().unwrap_or_default();
                 1 + last.trailing_zeros() as usize
             }),
+        }
+    }
+}
+
+/// How large the Bloom filter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Filtering {
+    /// There is none.
+    Nothing,
+    /// As small as can be: most answers are wrong.
+    Tiny,
+    /// Large enough for few wrong answers.
+    Ample,
+}
+
+impl Filtering {
+    /// Its part of the write buffer's size.
+    #[must_use]
+    pub fn ratio(self) -> f64 {
+        match self {
+            Self::Nothing => 0.0,
+            Self::Tiny => 1e-9,
+            Self::Ample => 0.1,
+        }
+    }
+}
+
+/// What the prefix of a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prefixes {
+    /// Keys have none.
+    Nothing,
+    /// So many bytes; shorter keys have none.
+    Fixed(usize),
+    /// So many bytes, or the key.
+    Capped(usize),
+}
+
+impl Prefixes {
+    /// What takes it.
+    #[must_use]
+    pub fn extractor(self) -> Option<Arc<dyn PrefixExtractor>> {
+        match self {
+            Self::Nothing => None,
+            Self::Fixed(bytes) => Some(Arc::new(FixedPrefix(bytes))),
+            Self::Capped(bytes) => Some(Arc::new(CappedPrefix(bytes))),
         }
     }
 }
@@ -123,6 +174,16 @@ pub struct Config {
     pub seed: u64,
     /// The sequence number that all entries are promised to be above.
     pub earliest_sequence: u64,
+    /// The Bloom filter.
+    pub filtering: Filtering,
+    /// Whole keys are put into the filter.
+    pub whole_keys: bool,
+    /// Prefixes are put into the filter.
+    pub prefixes: Prefixes,
+    /// What folds merge operands.
+    pub merging: Merging,
+    /// So many operands of a key may lie upon each other.
+    pub max_successive_merges: usize,
 }
 
 impl Default for Config {
@@ -141,6 +202,11 @@ impl Default for Config {
             arena_shards: 1,
             seed: 0,
             earliest_sequence: 0,
+            filtering: Filtering::Nothing,
+            whole_keys: true,
+            prefixes: Prefixes::Nothing,
+            merging: Merging::Nothing,
+            max_successive_merges: 0,
         }
     }
 }
@@ -151,35 +217,43 @@ impl Config {
     pub fn protection(&self) -> Protection {
         Protection::from_len(self.protection_bytes).unwrap_or(Protection::None)
     }
+
+    /// The option for which no table can be made, if there is one.
+    #[must_use]
+    pub fn refused(&self) -> Option<&'static str> {
+        let filters_nothing = !self.whole_keys && self.prefixes == Prefixes::Nothing;
+        let filter = filters_nothing || self.compare == Compare::Plain;
+        if self.max_successive_merges > 0 && self.merging == Merging::Nothing {
+            Some("max_successive_merges")
+        } else if self.filtering != Filtering::Nothing && filter {
+            Some("bloom_size_ratio")
+        } else {
+            None
+        }
+    }
+
+    /// The same without options for which no table can be made.
+    #[must_use]
+    pub fn allowed(&self) -> Self {
+        let mut config = self.clone();
+        while let Some(option) = config.refused() {
+            match option {
+                "max_successive_merges" => config.max_successive_merges = 0,
+                _ => config.filtering = Filtering::Nothing,
+            }
+        }
+        config
+    }
 }
 
 impl<'a> Arbitrary<'a> for Config {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(Self {
-            compare: u.arbitrary()?,
-            max_height: *u.choose(&[12, 1, 2, 3, 5, 20, 32])?,
-            branching: *u.choose(&[4, 2, 3, 16, 64, 1024])?,
-            towers: if u.ratio(1, 2)? {
-                Towers::Random
-            } else {
-                u.arbitrary()?
-            },
-            protection_bytes: *u.choose(&[0, 1, 2, 4, 8])?,
-            write_buffer_size: *u.choose(&[64 << 10, 4 << 10, 1, 1 << 20])?,
-            arena_block_size: *u.choose(&[0, 1, 4 << 10, 8 << 10])?,
-            capacity: *u.choose(&[
-                None,
-                None,
-                None,
-                Some(4 << 10),
-                Some(16 << 10),
-                Some(64 << 10),
-            ])?,
-            exclusive: u.arbitrary()?,
-            track_reads: u.arbitrary()?,
-            arena_shards: *u.choose(&[1, 0, 4])?,
-            seed: u64::from(u.arbitrary::<u16>()?),
-            earliest_sequence: *u.choose(&[0, 1, 99])?,
-        })
+        let mut config = Self::default();
+        for knob in &KNOBS {
+            let turned = u.int_in_range(0..=knob.values + knob.stay - 1)?;
+            knob.turn(&mut config, if turned < knob.values { turned } else { 0 });
+        }
+        config.seed = u64::from(u.arbitrary::<u16>()?);
+        Ok(config)
     }
 }

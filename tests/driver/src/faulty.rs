@@ -3,9 +3,10 @@
 use std::cell::Cell;
 
 use verimem::{BatchError, Error};
-use verimem_model::{Answer, Counters, Entry, View, kind};
+use verimem_model::{Answer, Counters, Entry, Hidden, Merged, PREFIX_HINTS, Sight, View, kind};
 
-use crate::subject::{Answers, BatchWriter, Subject, TableCursor};
+use crate::Config;
+use crate::subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};
 
 /// What is wrong with a [`Faulty`] table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +33,33 @@ pub enum Fault {
     LostCount,
     /// Seal says so and does nothing.
     SealLeaks,
+    /// A reader sees what is hidden from it.
+    VisibilityIgnored,
+    /// A number too many is seen without asking.
+    AskedTooLate,
+    /// Of operands that cannot be folded the oldest is lost.
+    LostOperand,
+    /// The filter denies a key before its range deletion is found.
+    FilterHidesTombstone,
+    /// Answers behind the first key that is not there come one place too early.
+    AnswersMoveUp,
+    /// Operands are folded one too late.
+    FoldsLate,
+    /// What refers to a blob is taken for a value.
+    BlobIsValue,
+    /// A stretch of deleted keys has the number of the one before.
+    WrongStretch,
+    /// A range has one entry more than it has.
+    RangeCountsEnd,
+    /// A sample has one of its entries twice.
+    SampledTwice,
+    /// An entry that is added with hints per prefix becomes a deletion.
+    PrefixHintDeletes,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 22] = [
         Self::OffByOneVisibility,
         Self::MissedDuplicate,
         Self::DroppedEntry,
@@ -48,7 +71,27 @@ impl Fault {
         Self::AnswersMixedUp,
         Self::LostCount,
         Self::SealLeaks,
+        Self::VisibilityIgnored,
+        Self::AskedTooLate,
+        Self::LostOperand,
+        Self::FilterHidesTombstone,
+        Self::AnswersMoveUp,
+        Self::FoldsLate,
+        Self::BlobIsValue,
+        Self::WrongStretch,
+        Self::RangeCountsEnd,
+        Self::SampledTwice,
+        Self::PrefixHintDeletes,
     ];
+
+    /// The configuration of the table that is broken, for a fault that is one of those.
+    pub(crate) fn planted_in(self, config: &Config) -> Config {
+        let mut config = config.clone();
+        if self == Self::FoldsLate && config.max_successive_merges > 0 {
+            config.max_successive_merges += 1;
+        }
+        config
+    }
 }
 
 /// A subject with a [`Fault`].
@@ -69,6 +112,36 @@ impl Faulty {
             adds: Cell::new(0),
             seal_said: Cell::new(false),
         }
+    }
+
+    /// What a broken reader sees.
+    fn seen(&self, sight: &Sight) -> Sight {
+        let mut sight = *sight;
+        match self.fault {
+            Fault::OffByOneVisibility if sight.snapshot < 1 << 55 => sight.snapshot += 1,
+            Fault::VisibilityIgnored => sight.hidden = Hidden::default(),
+            Fault::AskedTooLate => sight.hidden.min_uncommitted += 1,
+            _ => {}
+        }
+        sight
+    }
+
+    /// What a broken reader says.
+    fn told<'a>(&self, user_key: &[u8], mut answer: Answer<'a>) -> Answer<'a> {
+        match (&mut answer, self.fault) {
+            (Answer::Merge { operands, .. }, Fault::ReversedOperands) => operands.reverse(),
+            (Answer::Found { kind, .. }, Fault::BlobIsValue) if *kind == kind::BLOB_INDEX => {
+                *kind = kind::VALUE;
+            }
+            (Answer::Deleted { kind, .. }, Fault::FilterHidesTombstone)
+                if *kind == kind::RANGE_DELETION
+                    && self.inner.get_entry(user_key, verimem::MAX_SEQUENCE_NUMBER) == Ok(None) =>
+            {
+                return Answer::NotFound;
+            }
+            _ => {}
+        }
+        answer
     }
 
     fn perturbed(
@@ -101,25 +174,27 @@ impl Subject for Faulty {
         Ok(Box::new(FaultyWriter { table: self, inner }))
     }
 
-    fn get(&self, user_key: &[u8], snapshot: u64) -> Result<Answer<'_>, Error> {
-        let off = u64::from(self.fault == Fault::OffByOneVisibility);
-        let snapshot = if snapshot < 1 << 55 {
-            snapshot + off
-        } else {
-            snapshot
-        };
-        let mut answer = self.inner.get(user_key, snapshot)?;
-        if let (Answer::Merge { operands, .. }, Fault::ReversedOperands) = (&mut answer, self.fault)
-        {
-            operands.reverse();
-        }
-        Ok(answer)
+    fn get(&self, user_key: &[u8], sight: &Sight) -> Result<Answer<'_>, Error> {
+        let answer = self.inner.get(user_key, &self.seen(sight))?;
+        Ok(self.told(user_key, answer))
     }
 
-    fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Answers<'_>, Error> {
-        let mut answers = self.inner.multi_get(keys, snapshot)?;
+    fn get_merged(&self, user_key: &[u8], sight: &Sight) -> Result<Merged<'_>, Error> {
+        let mut merged = self.inner.get_merged(user_key, &self.seen(sight))?;
+        if let (Merged::Operands { operands, .. }, Fault::LostOperand) = (&mut merged, self.fault) {
+            operands.pop();
+        }
+        Ok(merged)
+    }
+
+    fn multi_get(&self, keys: &[&[u8]], sight: &Sight) -> Result<Answers<'_>, Error> {
+        let mut answers = self.inner.multi_get(keys, &self.seen(sight))?;
         if let (2.., Fault::AnswersMixedUp) = (keys.len(), self.fault) {
             answers.swap(keys.len() - 2, keys.len() - 1);
+        }
+        let missing = answers.iter().position(|one| *one == Ok(Answer::NotFound));
+        if let (Some(missing), Fault::AnswersMoveUp) = (missing, self.fault) {
+            answers[missing..].rotate_left(1);
         }
         Ok(answers)
     }
@@ -130,6 +205,28 @@ impl Subject for Faulty {
 
     fn contains(&self, user_key: &[u8], sequence: u64) -> bool {
         self.inner.contains(user_key, sequence)
+    }
+
+    fn approximate_range(&self, begin: &[u8], end: &[u8]) -> (u64, u64) {
+        let (entries, bytes) = self.inner.approximate_range(begin, end);
+        let more = self.fault == Fault::RangeCountsEnd && entries > 0;
+        (entries + u64::from(more), bytes)
+    }
+
+    fn sample(&self, count: usize) -> Result<Vec<Entry<'_>>, Error> {
+        let mut sample = self.inner.sample(count)?;
+        if let ([first, .., last], Fault::SampledTwice) = (&mut sample[..], self.fault) {
+            *last = *first;
+        }
+        Ok(sample)
+    }
+
+    fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error> {
+        let mut stretches = self.inner.range_deletions(first, last)?;
+        if let ([one, next, ..], Fault::WrongStretch) = (&mut stretches[..], self.fault) {
+            next.2 = one.2;
+        }
+        Ok(stretches)
     }
 
     fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_> {
@@ -143,6 +240,9 @@ impl Subject for Faulty {
 
     fn visible(&self, owned: bool, view: &View) -> Box<dyn TableCursor + '_> {
         let mut view = view.clone();
+        if self.fault != Fault::OffByOneVisibility {
+            view.sight = self.seen(&view.sight);
+        }
         if let (std::ops::Bound::Excluded(upper), Fault::InclusiveBound) = (&view.upper, self.fault)
         {
             view.upper = std::ops::Bound::Included(upper.clone());
@@ -204,8 +304,13 @@ impl BatchWriter for FaultyWriter<'_> {
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {
+        let mut entry = *entry;
+        let deletes = self.table.fault == Fault::PrefixHintDeletes && hint >= PREFIX_HINTS;
+        if deletes && entry.kind == kind::VALUE {
+            entry.kind = kind::DELETION;
+        }
         self.table
-            .perturbed(entry, |entry| self.inner.add_with_hint(hint, entry))
+            .perturbed(&entry, |entry| self.inner.add_with_hint(hint, entry))
     }
 
     fn add_with_foreign_hint(&mut self, entry: &Entry<'_>) -> Result<(), Error> {

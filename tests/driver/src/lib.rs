@@ -9,11 +9,16 @@
 //! - [`seeds`] makes the corpora.
 #![cfg(not(any(loom, shuttle)))]
 
+mod batches;
 mod config;
+mod cursors;
 mod decode;
 mod divergence;
 mod faulty;
 pub mod hostile;
+mod knobs;
+mod operator;
+mod reads;
 mod real;
 mod reduce;
 mod run;
@@ -22,12 +27,13 @@ mod slots;
 mod subject;
 mod writes;
 
-pub use config::{Coarse, Compare, Config, Plain, Towers};
+pub use config::{Coarse, Compare, Config, Filtering, Plain, Prefixes, Towers};
 pub use decode::{decode, ops_from_bytes};
 pub use divergence::Divergence;
 pub(crate) use divergence::same;
 pub use faulty::{Fault, Faulty};
+pub use knobs::{KNOBS, Knob};
 pub use real::Real;
 pub use reduce::reduce;
 pub use run::{run, run_on, run_with_fault};
-pub use subject::{Answers, BatchWriter, Subject, TableCursor};
+pub use subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};

@@ -3,21 +3,42 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use verimem::rep::{Cursor, Handle};
+use verimem::merge;
+use verimem::rep::Handle;
 use verimem::{
-    BatchError, Comparator, EntryRef, Error, Hint, Kind, Lookup, MemTable, MergeBase, VisibleIter,
-    Writer,
+    BatchError, CappedPrefix, Comparator, EntryRef, Error, FixedPrefix, Hint, Kind, Lookup,
+    MemTable, MergeBase, PrefixHints, Visibility, VisibleIter, Writer,
 };
-use verimem_model::{Answer, Base, Counters, Entry, View};
+use verimem_model::{Answer, Base, Counters, Entry, Hidden, Merged, PREFIX_HINTS, Sight, View};
 
-use crate::Config;
-use crate::subject::{Answers, BatchWriter, Subject, TableCursor, borrowed};
+use crate::cursors::{Internal, Visible};
+use crate::subject::{Answers, BatchWriter, Stretch, Subject, TableCursor, borrowed};
+use crate::{Config, operator};
 
 /// A [`MemTable`], a few hints, and one hint that belongs to another table.
 pub struct Real<C: Comparator> {
     table: Arc<MemTable<C>>,
-    hints: RefCell<[Hint; 4]>,
+    hints: RefCell<Hints>,
     foreign: RefCell<Option<Hint>>,
+}
+
+/// What writers remember, one after the other.
+struct Hints {
+    plain: [Hint; PREFIX_HINTS as usize],
+    /// Few prefixes of many, and many.
+    by_prefix: [PrefixHints; 2],
+}
+
+impl Hints {
+    fn new() -> Result<Self, Error> {
+        Ok(Self {
+            plain: std::array::from_fn(|_| Hint::new()),
+            by_prefix: [
+                PrefixHints::new(Arc::new(FixedPrefix(1)), 2)?,
+                PrefixHints::new(Arc::new(CappedPrefix(9)), 100)?,
+            ],
+        })
+    }
 }
 
 impl<C: Comparator> Real<C> {
@@ -28,7 +49,7 @@ impl<C: Comparator> Real<C> {
     /// Whatever the builder says.
     pub fn new(config: &Config, comparator: C) -> Result<Self, Error> {
         verimem::seed_thread_rng(config.seed);
-        let table = MemTable::with_comparator(comparator)
+        let mut builder = MemTable::with_comparator(comparator)
             .write_buffer_size(config.write_buffer_size)
             .arena_block_size(config.arena_block_size)
             .capacity(config.capacity)
@@ -39,10 +60,18 @@ impl<C: Comparator> Real<C> {
             .earliest_sequence(config.earliest_sequence)
             .track_reads(config.track_reads)
             .arena_shards(config.arena_shards)
-            .build()?;
+            .bloom_size_ratio(config.filtering.ratio())
+            .whole_key_filtering(config.whole_keys)
+            .max_successive_merges(config.max_successive_merges);
+        if let Some(extractor) = config.prefixes.extractor() {
+            builder = builder.prefix_extractor(extractor);
+        }
+        if let Some(operator) = operator::of(config.merging) {
+            builder = builder.merge_operator(operator);
+        }
         Ok(Self {
-            table: Arc::new(table),
-            hints: RefCell::new([Hint::new(), Hint::new(), Hint::new(), Hint::new()]),
+            table: Arc::new(builder.build()?),
+            hints: RefCell::new(Hints::new()?),
             foreign: RefCell::new(None),
         })
     }
@@ -71,12 +100,33 @@ impl<C: Comparator> Subject for Real<C> {
         }))
     }
 
-    fn get(&self, user_key: &[u8], snapshot: u64) -> Result<Answer<'_>, Error> {
-        self.table.get(user_key, snapshot).map(answer)
+    fn get(&self, user_key: &[u8], sight: &Sight) -> Result<Answer<'_>, Error> {
+        if sight.is_plain() {
+            return self.table.get(user_key, sight.snapshot).map(answer);
+        }
+        let reader = self.table.reader(sight.snapshot)?;
+        let reader = reader.with_visibility(Hiding(sight.hidden));
+        reader.get(user_key).map(answer)
     }
 
-    fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Answers<'_>, Error> {
-        let answers = self.table.multi_get(keys, snapshot)?;
+    fn get_merged(&self, user_key: &[u8], sight: &Sight) -> Result<Merged<'_>, Error> {
+        let reader = self.table.reader(sight.snapshot)?;
+        if sight.is_plain() {
+            return reader.get_merged(user_key).map(merged);
+        }
+        let reader = reader.with_visibility(Hiding(sight.hidden));
+        reader.get_merged(user_key).map(merged)
+    }
+
+    fn multi_get(&self, keys: &[&[u8]], sight: &Sight) -> Result<Answers<'_>, Error> {
+        let answers = if sight.is_plain() {
+            self.table.multi_get(keys, sight.snapshot)?
+        } else {
+            let reader = self.table.reader(sight.snapshot)?;
+            reader
+                .with_visibility(Hiding(sight.hidden))
+                .multi_get(keys)?
+        };
         Ok(answers.into_iter().map(|found| found.map(answer)).collect())
     }
 
@@ -86,6 +136,23 @@ impl<C: Comparator> Subject for Real<C> {
 
     fn contains(&self, user_key: &[u8], sequence: u64) -> bool {
         self.table.contains(user_key, sequence)
+    }
+
+    fn approximate_range(&self, begin: &[u8], end: &[u8]) -> (u64, u64) {
+        let stats = self.table.approximate_range(begin, end);
+        (stats.entries, stats.bytes)
+    }
+
+    fn sample(&self, count: usize) -> Result<Vec<Entry<'_>>, Error> {
+        Ok(self.table.sample(count)?.into_iter().map(entry).collect())
+    }
+
+    fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error> {
+        let fragments = self.table.range_deletions(first..=last)?;
+        Ok(fragments
+            .iter()
+            .map(|one| (one.begin, one.end, one.sequence))
+            .collect())
     }
 
     fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_> {
@@ -98,18 +165,11 @@ impl<C: Comparator> Subject for Real<C> {
 
     fn visible(&self, owned: bool, view: &View) -> Box<dyn TableCursor + '_> {
         let (lower, upper) = (borrowed(&view.lower), borrowed(&view.upper));
+        let Sight { snapshot, hidden } = view.sight;
         if owned {
-            Box::new(Visible(self.table.owned_visible(
-                view.snapshot,
-                lower,
-                upper,
-            )))
+            hiding(self.table.owned_visible(snapshot, lower, upper), hidden)
         } else {
-            Box::new(Visible(self.table.visible_range(
-                view.snapshot,
-                lower,
-                upper,
-            )))
+            hiding(self.table.visible_range(snapshot, lower, upper), hidden)
         }
     }
 
@@ -162,7 +222,7 @@ fn hint_of_another_table() -> Result<Hint, Error> {
 
 struct RealWriter<'t, C: Comparator> {
     writer: Writer<'t, C>,
-    hints: &'t RefCell<[Hint; 4]>,
+    hints: &'t RefCell<Hints>,
     foreign: &'t RefCell<Option<Hint>>,
 }
 
@@ -198,9 +258,19 @@ impl<C: Comparator> BatchWriter for RealWriter<'_, C> {
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {
-        let hints = self.hints;
-        let hint = &mut hints.borrow_mut()[usize::from(hint % 4)];
-        self.hinted(hint, entry)
+        let (hints, which) = (self.hints, usize::from(hint));
+        let hints = &mut *hints.borrow_mut();
+        let Some(which) = which.checked_sub(hints.plain.len()) else {
+            return self.hinted(&mut hints.plain[which], entry);
+        };
+        let by_prefix = &mut hints.by_prefix[which % 2];
+        self.writer.add_with_prefix_hints(
+            by_prefix,
+            entry.sequence,
+            Kind(entry.kind),
+            entry.user_key,
+            entry.value,
+        )
     }
 
     fn add_with_foreign_hint(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
@@ -218,108 +288,52 @@ impl<C: Comparator> BatchWriter for RealWriter<'_, C> {
     }
 }
 
-struct Internal<H: Handle>(Cursor<H>);
+/// Hides what the model says. What nobody may ask about, it hides as well.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hiding(Hidden);
 
-impl<H: Handle> TableCursor for Internal<H> {
-    fn entry(&self) -> Result<Option<Entry<'_>>, Error> {
-        let found = self.0.entry()?.map(entry);
-        assert_eq!(
-            self.0.valid(),
-            found.is_some(),
-            "valid() and entry() of one cursor"
-        );
-        let key = found.map(|found| (found.user_key, found.sequence));
-        assert_eq!(self.0.key(), key, "key() and entry() of one cursor");
-        Ok(found)
+impl Visibility for Hiding {
+    fn is_visible(&self, sequence: u64) -> bool {
+        sequence >= self.0.min_uncommitted && self.0.shows(sequence)
     }
 
-    fn lookup(&self) -> Result<Option<Answer<'_>>, Error> {
-        Ok(None)
-    }
-
-    fn seek(&mut self, user_key: &[u8], sequence: u64) {
-        self.0.seek(user_key, sequence);
-    }
-
-    fn seek_for_prev(&mut self, user_key: &[u8], sequence: u64) {
-        self.0.seek_for_prev(user_key, sequence);
-    }
-
-    fn seek_to_first(&mut self) {
-        self.0.seek_to_first();
-    }
-
-    fn seek_to_last(&mut self) {
-        self.0.seek_to_last();
-    }
-
-    fn seek_random(&mut self) {
-        self.0.seek_random();
-    }
-
-    fn next(&mut self) {
-        self.0.next();
-    }
-
-    fn prev(&mut self) {
-        self.0.prev();
+    fn min_uncommitted(&self) -> u64 {
+        self.0.min_uncommitted
     }
 }
 
-/// No run corrupts its table, so no move of an iterator may fail.
-const SOUND: Result<(), Error> = Ok(());
-
-struct Visible<H: Handle>(VisibleIter<H>);
-
-impl<H: Handle> TableCursor for Visible<H> {
-    fn entry(&self) -> Result<Option<Entry<'_>>, Error> {
-        let found = self.0.entry()?.map(entry);
-        assert_eq!(
-            self.0.valid(),
-            found.is_some(),
-            "valid() and entry() of one iterator"
-        );
-        let key = found.map(|found| found.user_key);
-        assert_eq!(self.0.key(), key, "key() and entry() of one iterator");
-        Ok(found)
+/// An iterator, with a visibility unless all is seen.
+fn hiding<'t, H: Handle + 't>(keys: VisibleIter<H>, hidden: Hidden) -> Box<dyn TableCursor + 't> {
+    if hidden == Hidden::default() {
+        return Box::new(Visible(keys));
     }
+    Box::new(Visible(keys.with_visibility(Hiding(hidden))))
+}
 
-    fn lookup(&self) -> Result<Option<Answer<'_>>, Error> {
-        if !self.0.valid() {
-            return Ok(None);
-        }
-        self.0.lookup().map(|found| Some(answer(found)))
-    }
-
-    fn seek(&mut self, user_key: &[u8], _sequence: u64) {
-        assert_eq!(self.0.seek(user_key), SOUND);
-    }
-
-    fn seek_for_prev(&mut self, user_key: &[u8], _sequence: u64) {
-        assert_eq!(self.0.seek_for_prev(user_key), SOUND);
-    }
-
-    fn seek_to_first(&mut self) {
-        assert_eq!(self.0.seek_to_first(), SOUND);
-    }
-
-    fn seek_to_last(&mut self) {
-        assert_eq!(self.0.seek_to_last(), SOUND);
-    }
-
-    fn seek_random(&mut self) {}
-
-    fn next(&mut self) {
-        assert_eq!(self.0.next(), SOUND);
-    }
-
-    fn prev(&mut self) {
-        assert_eq!(self.0.prev(), SOUND);
+/// The table's folded answer in the model's words.
+fn merged(found: merge::Merged<'_>) -> Merged<'_> {
+    match found {
+        merge::Merged::NotFound => Merged::NotFound,
+        merge::Merged::Found {
+            value,
+            sequence,
+            kind,
+        } => Merged::Found {
+            kind: kind.0,
+            sequence,
+            value: value.into_owned(),
+        },
+        merge::Merged::Deleted { sequence, kind } => Merged::Deleted {
+            kind: kind.0,
+            sequence,
+        },
+        merge::Merged::Operands { operands, sequence } => Merged::Operands { operands, sequence },
+        _ => unreachable!("a folded answer of a new sort"),
     }
 }
 
 /// The table's entry in the model's words.
-fn entry(found: EntryRef<'_>) -> Entry<'_> {
+pub(crate) fn entry(found: EntryRef<'_>) -> Entry<'_> {
     let EntryRef {
         user_key,
         sequence,
@@ -335,7 +349,7 @@ fn entry(found: EntryRef<'_>) -> Entry<'_> {
 }
 
 /// The table's answer in the model's words.
-fn answer(found: Lookup<'_>) -> Answer<'_> {
+pub(crate) fn answer(found: Lookup<'_>) -> Answer<'_> {
     match found {
         Lookup::NotFound => Answer::NotFound,
         Lookup::Found {

@@ -1,8 +1,11 @@
 //! One run: operations on a table and on the model, compared.
 
+use std::fmt::Debug;
+
 use verimem::{BytewiseComparator, Error, ReverseBytewiseComparator, SharedPrefixComparator};
 use verimem_model::{
-    Escaped, Histogram, KeyChoice, Keys, MAX_SEQUENCE, ModelMemTable, Op, SnapshotChoice, View,
+    Hidden, HiddenChoice, Histogram, KeyChoice, MAX_SEQUENCE, ModelMemTable, Op, Pattern, Sight,
+    SightChoice, SnapshotChoice, View,
 };
 
 use crate::slots::Slot;
@@ -24,7 +27,8 @@ pub fn run(config: &Config, ops: &[Op]) -> Result<Histogram, Divergence> {
 ///
 /// The first [`Divergence`]; there should be one.
 pub fn run_with_fault(config: &Config, ops: &[Op], fault: Fault) -> Result<Histogram, Divergence> {
-    run_on(&Faulty::new(open(config)?, fault), config, ops)
+    let inner = open(&fault.planted_in(config))?;
+    run_on(&Faulty::new(inner, fault), config, ops)
 }
 
 /// [`run`] on any subject, which is empty.
@@ -33,6 +37,7 @@ pub fn run_with_fault(config: &Config, ops: &[Op], fault: Fault) -> Result<Histo
 ///
 /// The first [`Divergence`].
 pub fn run_on(subject: &dyn Subject, config: &Config, ops: &[Op]) -> Result<Histogram, Divergence> {
+    let config = &config.allowed();
     let mut run = Run::new(subject, config);
     for (index, op) in ops.iter().enumerate() {
         run.apply(op)
@@ -53,9 +58,23 @@ pub fn run_on(subject: &dyn Subject, config: &Config, ops: &[Op]) -> Result<Hist
     Ok(run.histogram)
 }
 
-/// A new table behind the trait.
+/// A new table behind the trait, without options for which none can be made; that has
+/// to be said of them.
 fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
-    let real: Result<Box<dyn Subject>, Error> = match config.compare {
+    let unmade = |expected: &dyn Debug, error: Option<&Error>| {
+        Divergence::new(format!("building {config:?}"), expected, &error)
+    };
+    if let Some(refused) = config.refused() {
+        match build(config) {
+            Err(Error::InvalidOption { option, .. }) if option == refused => {}
+            other => return Err(unmade(&refused, other.err().as_ref())),
+        }
+    }
+    build(&config.allowed()).map_err(|error| unmade(&"a table", Some(&error)))
+}
+
+fn build(config: &Config) -> Result<Box<dyn Subject>, Error> {
+    match config.compare {
         Compare::Bytewise => Real::new(config, BytewiseComparator).map(boxed),
         Compare::ReverseBytewise => Real::new(config, ReverseBytewiseComparator).map(boxed),
         Compare::Plain => Real::new(config, Plain).map(boxed),
@@ -63,8 +82,7 @@ fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
         Compare::SharedPrefix => SharedPrefixComparator::new(b"eight---")
             .and_then(|keys| Real::new(config, keys))
             .map(boxed),
-    };
-    real.map_err(|error| Divergence::new(format!("building {config:?}"), &"a table", &error))
+    }
 }
 
 fn boxed(subject: impl Subject + 'static) -> Box<dyn Subject> {
@@ -89,7 +107,8 @@ impl<'s> Run<'s> {
         Self {
             subject,
             config,
-            model: ModelMemTable::new(config.compare.order()),
+            model: ModelMemTable::new(config.compare.order())
+                .merging(config.merging, config.max_successive_merges),
             last: 100,
             added: Vec::new(),
             slots: Slot::four(subject),
@@ -104,7 +123,8 @@ impl<'s> Run<'s> {
             Op::AddWithHint { hint, add } => self.add_with_hint(*hint, add),
             Op::AddAgain { which, kind, value } => self.add_again(*which, *kind, *value),
             Op::AddWithForeignHint(add) => self.add_with_foreign_hint(add),
-            Op::Get(key, snapshot) => self.get(key, *snapshot),
+            Op::Get(key, sight) => self.get(key, sight),
+            Op::GetMerged(key, sight) => self.get_merged(key, sight),
             Op::MultiGet(keys) => self.multi_get(keys),
             Op::GetEntry(key, snapshot) => self.get_entry(key, *snapshot),
             Op::Contains(key, snapshot) => self.contains(key, *snapshot),
@@ -127,6 +147,9 @@ impl<'s> Run<'s> {
                 sequence,
                 as_is,
             } => self.delete_range(from, to, *sequence, *as_is),
+            Op::ApproximateRange(from, to) => self.approximate_range(from, to),
+            Op::Sample(count) => self.sample(*count),
+            Op::RangeDeletions(first, last) => self.range_deletions(*first, *last),
             Op::Seal => self.seal(),
         }
     }
@@ -150,94 +173,36 @@ impl<'s> Run<'s> {
         }
     }
 
+    /// The sight that is meant.
+    pub(crate) fn sight(&self, choice: &SightChoice) -> Sight {
+        let pattern = match choice.hidden {
+            HiddenChoice::Nothing => Pattern::Nothing,
+            HiddenChoice::Everything => Pattern::Between(0, u64::MAX),
+            HiddenChoice::Every(of, rest) => {
+                let of = u64::from(of.max(1));
+                Pattern::Every {
+                    of,
+                    rest: u64::from(rest) % of,
+                }
+            }
+            HiddenChoice::From(first, count) => {
+                let first = self.snapshot(first);
+                Pattern::Between(first, first.saturating_add(count.into()))
+            }
+        };
+        let asked = choice.min_uncommitted.map(|first| self.snapshot(first));
+        Sight {
+            snapshot: self.snapshot(choice.snapshot),
+            hidden: Hidden {
+                pattern,
+                min_uncommitted: asked.unwrap_or(0),
+            },
+        }
+    }
+
     /// One of the entries that were added.
     pub(crate) fn chosen(&self, which: u16) -> Option<&(Vec<u8>, u64)> {
         self.added.get(usize::from(which) % self.added.len().max(1))
-    }
-
-    fn get(&mut self, key: &KeyChoice, snapshot: SnapshotChoice) -> Result<(), Divergence> {
-        let (key, snapshot) = (self.key(key), self.snapshot(snapshot));
-        let actual = self.subject.get(&key, snapshot);
-        if self.is_beyond("get", snapshot, actual.as_ref().err())? {
-            return Ok(());
-        }
-        let expected = self.model.get(&key, snapshot);
-        same!(Ok(&expected), actual.as_ref(), "get at {snapshot}");
-        self.histogram
-            .count("get", crate::slots::outcome(&expected));
-        Ok(())
-    }
-
-    fn multi_get(&mut self, keys: &Keys) -> Result<(), Divergence> {
-        let snapshot = self.snapshot(keys.snapshot);
-        let mut sought: Vec<_> = keys.chosen.iter().map(|key| self.key(key)).collect();
-        for index in 0..u16::from(keys.more) {
-            let which = keys.from.wrapping_add(keys.stride.wrapping_mul(index));
-            sought.push(self.key(&KeyChoice::Added(which)));
-        }
-        let sought: Vec<&[u8]> = sought.iter().map(Vec::as_slice).collect();
-        let actual = self.subject.multi_get(&sought, snapshot);
-        if self.is_beyond("multi_get", snapshot, actual.as_ref().err())? {
-            return Ok(());
-        }
-        let expected = self.model.multi_get(&sought, snapshot);
-        for answer in &expected {
-            self.histogram
-                .count("multi_get", crate::slots::outcome(answer));
-        }
-        let expected: Vec<_> = expected.into_iter().map(Ok).collect();
-        same!(
-            Ok(expected),
-            actual,
-            "multi_get of {:?} at {snapshot}",
-            sought.iter().map(|key| Escaped(key)).collect::<Vec<_>>()
-        );
-        Ok(())
-    }
-
-    fn get_entry(&mut self, key: &KeyChoice, snapshot: SnapshotChoice) -> Result<(), Divergence> {
-        let (key, snapshot) = (self.key(key), self.snapshot(snapshot));
-        let actual = self.subject.get_entry(&key, snapshot);
-        if self.is_beyond("get_entry", snapshot, actual.as_ref().err())? {
-            return Ok(());
-        }
-        let expected = self.model.newest(&key, snapshot);
-        same!(Ok(expected), actual, "get_entry at {snapshot}");
-        let outcome = if expected.is_some() { "some" } else { "none" };
-        self.histogram.count("get_entry", outcome);
-        Ok(())
-    }
-
-    /// True for a snapshot that does not exist (E3); that must be said.
-    fn is_beyond(
-        &mut self,
-        name: &'static str,
-        snapshot: u64,
-        error: Option<&Error>,
-    ) -> Result<bool, Divergence> {
-        if snapshot <= MAX_SEQUENCE {
-            return Ok(false);
-        }
-        same!(
-            Some(&Error::SequenceTooLarge { sequence: snapshot }),
-            error,
-            "{name} at {snapshot}"
-        );
-        self.histogram.count(name, "sequence_too_large");
-        Ok(true)
-    }
-
-    fn contains(&mut self, key: &KeyChoice, sequence: SnapshotChoice) -> Result<(), Divergence> {
-        let (key, sequence) = (self.key(key), self.snapshot(sequence));
-        let expected = self.model.contains(&key, sequence);
-        same!(
-            expected,
-            self.subject.contains(&key, sequence),
-            "contains at {sequence}"
-        );
-        self.histogram
-            .count("contains", if expected { "yes" } else { "no" });
-        Ok(())
     }
 
     fn seal(&mut self) -> Result<(), Divergence> {
@@ -288,11 +253,13 @@ impl<'s> Run<'s> {
     fn check_everything(&self) -> Result<(), Divergence> {
         self.check_counters()?;
         self.check_scans()?;
+        self.check_range_deletions(0, MAX_SEQUENCE)?;
         // All of a short run, so that taking an operation away hides nothing.
         for (key, sequence) in self.added.iter().step_by(1 + self.added.len() / 32) {
             for snapshot in [sequence.saturating_sub(1), *sequence] {
-                let expected = self.model.get(key, snapshot);
-                let actual = self.subject.get(key, snapshot);
+                let sight = Sight::at(snapshot);
+                let expected = self.model.get(key, &sight);
+                let actual = self.subject.get(key, &sight);
                 same!(Ok(expected), actual, "get of an added key at {snapshot}");
             }
         }

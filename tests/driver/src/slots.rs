@@ -4,8 +4,8 @@ use std::ops::Bound;
 
 use verimem::Error;
 use verimem_model::{
-    Answer, Cursor, Entry, InternalCursor, Key, Leg, MAX_SEQUENCE, ModelMemTable, Motion, View,
-    VisibleCursor, kind,
+    Answer, Cursor, Entry, InternalCursor, Key, Leg, MAX_SEQUENCE, ModelMemTable, Motion, Sight,
+    View, VisibleCursor, kind,
 };
 
 use crate::run::Run;
@@ -78,16 +78,21 @@ impl<'s> Run<'s> {
             ),
             Cursor::Visible {
                 owned,
-                snapshot,
+                sight,
                 lower,
                 upper,
             } => {
                 let view = View {
-                    snapshot: self.snapshot(*snapshot),
+                    sight: self.sight(sight),
                     lower: bytes_of(lower),
                     upper: bytes_of(upper),
                 };
-                let name = if *owned { "owned_visible" } else { "visible" };
+                let name = match (*owned, view.sight.is_plain()) {
+                    (false, true) => "visible",
+                    (true, true) => "owned_visible",
+                    (false, false) => "visible.hiding",
+                    (true, false) => "owned_visible.hiding",
+                };
                 let actual = self.subject.visible(*owned, &view);
                 (
                     name,
@@ -211,7 +216,7 @@ impl<'s> Run<'s> {
 
     /// All visible keys of a view, both ways.
     pub(crate) fn check_visible(&self, view: &View) -> Result<(), Divergence> {
-        let what = format!("visible keys at {}", view.snapshot);
+        let what = format!("visible keys at {:?}", view.sight);
         let entries = self.model.visible(view);
         scan(&mut *self.subject.visible(false, view), &entries, &what)
     }
@@ -304,7 +309,7 @@ impl<'s> Slot<'s> {
         };
         let found = self.actual.entry();
         let expected = match &found {
-            Ok(Some(entry)) => table.newest(entry.user_key, entry.sequence),
+            Ok(Some(entry)) => table.newest(entry.user_key, &Sight::at(entry.sequence)),
             _ => table.entries().next(),
         };
         same!(Ok(expected), found, "random seek");

@@ -4,10 +4,13 @@
 use std::ops::Bound;
 
 use verimem::{BatchError, Error};
-use verimem_model::{Answer, Counters, Entry, View};
+use verimem_model::{Answer, Counters, Entry, Merged, Sight, View};
 
 /// The answers to several lookups, in the order of the keys.
 pub type Answers<'a> = Vec<Result<Answer<'a>, Error>>;
+
+/// Begin, end and number of what a range deletion deletes.
+pub type Stretch<'a> = (&'a [u8], &'a [u8], u64);
 
 /// Adds through one writer.
 pub trait BatchWriter {
@@ -25,7 +28,8 @@ pub trait BatchWriter {
     /// Whatever the table says.
     fn add_batch(&mut self, entries: &[Entry<'_>]) -> Result<(), BatchError>;
 
-    /// Adds an entry with one of a few hints.
+    /// Adds an entry with one of a few hints, or of those per prefix from
+    /// [`PREFIX_HINTS`](verimem_model::PREFIX_HINTS) on.
     ///
     /// # Errors
     ///
@@ -102,19 +106,26 @@ pub trait Subject {
     /// Whatever the table says.
     fn writer(&self, exclusive: bool) -> Result<Box<dyn BatchWriter + '_>, Error>;
 
-    /// What a snapshot sees of a key.
+    /// What a reader sees of a key.
     ///
     /// # Errors
     ///
     /// Whatever the table says.
-    fn get(&self, user_key: &[u8], snapshot: u64) -> Result<Answer<'_>, Error>;
+    fn get(&self, user_key: &[u8], sight: &Sight) -> Result<Answer<'_>, Error>;
 
-    /// What a snapshot sees of each of the keys.
+    /// What a reader sees of a key, folded.
     ///
     /// # Errors
     ///
     /// Whatever the table says.
-    fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Answers<'_>, Error>;
+    fn get_merged(&self, user_key: &[u8], sight: &Sight) -> Result<Merged<'_>, Error>;
+
+    /// What a reader sees of each of the keys.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn multi_get(&self, keys: &[&[u8]], sight: &Sight) -> Result<Answers<'_>, Error>;
 
     /// The newest visible entry of a key.
     ///
@@ -125,6 +136,23 @@ pub trait Subject {
 
     /// True when this very entry is there.
     fn contains(&self, user_key: &[u8], sequence: u64) -> bool;
+
+    /// About how many entries, and bytes, lie from one key on and before another.
+    fn approximate_range(&self, begin: &[u8], end: &[u8]) -> (u64, u64);
+
+    /// So many entries at random.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn sample(&self, count: usize) -> Result<Vec<Entry<'_>>, Error>;
+
+    /// What range deletions with numbers from one to another delete.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error>;
 
     /// A cursor over all entries.
     fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_>;

@@ -1,30 +1,26 @@
-//! The operations that write.
+//! The operations that write one entry, and what all that write share.
 
-use verimem::{BatchError, Error};
+use verimem::Error;
 use verimem_model::{
-    Add, Aside, Batch, Beside, Bulk, Entry, KeyChoice, MAX_SEQUENCE, Refusal, Reserve,
-    SequenceChoice, Value, kind,
+    Add, Beside, By, Entry, KeyChoice, PREFIX_HINTS, Refusal, SequenceChoice, Value, kind,
 };
 
 use crate::run::Run;
 use crate::subject::BatchWriter;
 use crate::{Divergence, same};
 
-/// With so many entries a table is large enough; the model's scans are linear.
-const MANY: usize = 3_000;
-
 /// An add with its choices made.
 #[derive(Clone)]
-struct Resolved {
-    key: Vec<u8>,
-    sequence: u64,
-    kind: u8,
-    value: Vec<u8>,
+pub(crate) struct Resolved {
+    pub(crate) key: Vec<u8>,
+    pub(crate) sequence: u64,
+    pub(crate) kind: u8,
+    pub(crate) value: Vec<u8>,
 }
 
 /// What a writer has set aside.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reserved {
+pub(crate) enum Reserved {
     /// Nothing: it allocates as it goes.
     Nothing,
     /// Perhaps less than it needs.
@@ -34,7 +30,7 @@ enum Reserved {
 }
 
 impl Resolved {
-    fn entry(&self) -> Entry<'_> {
+    pub(crate) fn entry(&self) -> Entry<'_> {
         Entry {
             user_key: &self.key,
             sequence: self.sequence,
@@ -57,7 +53,7 @@ impl<'s> Run<'s> {
         }
     }
 
-    fn resolve(&mut self, add: &Add) -> Resolved {
+    pub(crate) fn resolve(&mut self, add: &Add) -> Resolved {
         Resolved {
             key: add.key.0.clone(),
             sequence: self.sequence(add.sequence),
@@ -100,25 +96,30 @@ impl<'s> Run<'s> {
     ) -> Result<(), Divergence> {
         if !self.config.exclusive {
             let actual = self.subject.add(&add.entry());
-            return self.compare_add(name, add, &actual);
+            return self.compare_add(name, add, By::Anyone, &actual);
         }
         let Some(mut writer) = self.writer(exclusive_name, true)? else {
             return Ok(());
         };
         let actual = writer.add(&add.entry());
         drop(writer);
-        self.compare_add(exclusive_name, add, &actual)
+        self.compare_add(exclusive_name, add, By::Exclusive, &actual)
     }
 
     pub(crate) fn add_with_hint(&mut self, hint: u8, add: &Add) -> Result<(), Divergence> {
         let add = self.resolve(add);
         let exclusive = self.config.exclusive;
-        let Some(mut writer) = self.writer("add_with_hint", exclusive)? else {
+        let name = if hint < PREFIX_HINTS {
+            "add_with_hint"
+        } else {
+            "add_with_prefix_hints"
+        };
+        let Some(mut writer) = self.writer(name, exclusive)? else {
             return Ok(());
         };
         let actual = writer.add_with_hint(hint, &add.entry());
         drop(writer);
-        self.compare_add("add_with_hint", &add, &actual)
+        self.compare_add(name, &add, by(exclusive), &actual)
     }
 
     pub(crate) fn add_again(
@@ -137,7 +138,7 @@ impl<'s> Run<'s> {
             value: value.bytes(),
         };
         let actual = self.subject.add(&add.entry());
-        self.compare_add("add_again", &add, &actual)
+        self.compare_add("add_again", &add, By::Anyone, &actual)
     }
 
     pub(crate) fn add_with_foreign_hint(&mut self, add: &Add) -> Result<(), Divergence> {
@@ -156,123 +157,15 @@ impl<'s> Run<'s> {
         }
         // What else is wrong with the entry may be said first.
         same!(true, actual.is_err(), "add with a foreign hint");
-        self.compare_add("foreign_hint", &add, &actual)
-    }
-
-    pub(crate) fn batch(&mut self, batch: &Batch) -> Result<(), Divergence> {
-        let Batch {
-            exclusive,
-            at_once,
-            hint,
-            reserve,
-            ref adds,
-            aside,
-        } = *batch;
-        if at_once {
-            return self.batch_at_once(batch);
-        }
-        let name = match (exclusive, hint) {
-            (false, None) => "batch.add",
-            (false, Some(_)) => "batch.add_with_hint",
-            (true, None) => "exclusive_batch.add",
-            (true, Some(_)) => "exclusive_batch.add_with_hint",
-        };
-        let Some(mut writer) = self.writer(name, exclusive)? else {
-            return Ok(());
-        };
-        let reserved = self.reserve(&mut *writer, reserve, adds)?;
-        for add in adds {
-            let add = self.resolve(add);
-            let actual = match hint {
-                None => writer.add(&add.entry()),
-                Some(hint) => writer.add_with_hint(hint, &add.entry()),
-            };
-            self.compare_reserved(name, &add, &actual, reserved)?;
-            if aside == Aside::ReadBack && add.sequence <= MAX_SEQUENCE {
-                let expected = self.model.get(&add.key, add.sequence);
-                let actual = self.subject.get(&add.key, add.sequence);
-                same!(
-                    Ok(expected),
-                    actual,
-                    "get inside of a batch, {:?}",
-                    add.entry()
-                );
-            }
-        }
-        self.step_aside(exclusive, aside)?;
-        drop(writer);
-        self.histogram
-            .count(name.split(".add").next().unwrap_or("batch"), "closed");
-        Ok(())
-    }
-
-    /// All adds of a batch by one call, as often as it takes: each call goes on
-    /// after the entry that the one before refused.
-    fn batch_at_once(&mut self, batch: &Batch) -> Result<(), Divergence> {
-        let exclusive = batch.exclusive;
-        let name = if exclusive {
-            "exclusive_batch.add_batch"
-        } else {
-            "batch.add_batch"
-        };
-        let Some(mut writer) = self.writer(name, exclusive)? else {
-            return Ok(());
-        };
-        let reserved = self.reserve(&mut *writer, batch.reserve, &batch.adds)?;
-        let adds: Vec<_> = batch.adds.iter().map(|add| self.resolve(add)).collect();
-        self.add_all(name, &mut *writer, &adds, reserved)?;
-        self.step_aside(exclusive, batch.aside)?;
-        drop(writer);
-        self.histogram
-            .count(name.split(".add").next().unwrap_or("batch"), "closed");
-        Ok(())
-    }
-
-    /// Adds by one call after the other until all were tried.
-    fn add_all(
-        &mut self,
-        name: &'static str,
-        writer: &mut dyn BatchWriter,
-        mut adds: &[Resolved],
-        reserved: Reserved,
-    ) -> Result<(), Divergence> {
-        loop {
-            let entries: Vec<_> = adds.iter().map(Resolved::entry).collect();
-            let (added, refused) = match writer.add_batch(&entries) {
-                Ok(()) => (adds.len(), None),
-                Err(BatchError { added, error }) => (added, Some(error)),
-            };
-            let whole = format!("{name} of {} entries", adds.len());
-            let left = adds.get(usize::from(refused.is_some()) + added..);
-            let Some(left) = left else {
-                return Err(Divergence::new(whole, &"fewer added", &added));
-            };
-            for add in &adds[..added] {
-                self.compare_add(name, add, &Ok(()))?;
-            }
-            let Some(error) = refused else {
-                return Ok(());
-            };
-            let add = &adds[added];
-            // Memory is taken before the place in the list is, so the lack of it
-            // may show before an equal entry of the same batch does.
-            let again = adds[..added]
-                .iter()
-                .any(|other| (&other.key, other.sequence) == (&add.key, add.sequence));
-            if again && matches!(error, Error::Full { .. }) && self.config.capacity.is_some() {
-                self.histogram.count(name, "full");
-            } else {
-                self.compare_reserved(name, add, &Err(error), reserved)?;
-            }
-            adds = left;
-        }
+        self.compare_add("foreign_hint", &add, By::Anyone, &actual)
     }
 
     /// Compares the outcome of an add by a writer that has set memory aside.
-    fn compare_reserved(
+    pub(crate) fn compare_reserved(
         &mut self,
         name: &'static str,
         add: &Resolved,
+        by: By,
         actual: &Result<(), Error>,
         reserved: Reserved,
     ) -> Result<(), Divergence> {
@@ -286,49 +179,8 @@ impl<'s> Run<'s> {
                 self.histogram.count(name, "full");
                 Ok(())
             }
-            _ => self.compare_add(name, add, actual),
+            _ => self.compare_add(name, add, by, actual),
         }
-    }
-
-    /// Many adds by one writer.
-    pub(crate) fn bulk(&mut self, bulk: &Bulk) -> Result<(), Divergence> {
-        let name = match (bulk.exclusive, bulk.at_once) {
-            (false, 0) => "bulk.add",
-            (true, 0) => "exclusive_bulk.add",
-            (false, _) => "bulk.add_batch",
-            (true, _) => "exclusive_bulk.add_batch",
-        };
-        let Some(mut writer) = self.writer(name, bulk.exclusive)? else {
-            return Ok(());
-        };
-        let few = if self.added.len() > MANY {
-            13
-        } else {
-            usize::MAX
-        };
-        let kinds = [kind::VALUE, kind::MERGE, kind::DELETION];
-        let mut adds = Vec::new();
-        for (key, kind) in bulk.keys().take(few).zip(kinds.into_iter().cycle()) {
-            self.last += 1;
-            adds.push(Resolved {
-                key,
-                sequence: self.last,
-                kind,
-                value: vec![self.last as u8; usize::from(bulk.value)],
-            });
-        }
-        if let Some((place, later)) = bulk.again {
-            let again = adds[usize::from(place) % adds.len()].clone();
-            adds.insert(adds.len().saturating_sub(usize::from(later)), again);
-        }
-        if bulk.at_once == 0 {
-            return adds.iter().try_for_each(|add| {
-                let actual = writer.add(&add.entry());
-                self.compare_add(name, add, &actual)
-            });
-        }
-        adds.chunks(usize::from(bulk.at_once))
-            .try_for_each(|adds| self.add_all(name, &mut *writer, adds, Reserved::Nothing))
     }
 
     /// Adds an entry beside another.
@@ -361,70 +213,11 @@ impl<'s> Run<'s> {
         };
         let actual = writer.add(&add.entry());
         drop(writer);
-        self.compare_add("add_beside", &add, &actual)
-    }
-
-    /// What the thread of a writer may and may not do beside.
-    fn step_aside(&mut self, exclusive: bool, aside: Aside) -> Result<(), Divergence> {
-        let (name, expected) = match (aside, exclusive) {
-            (Aside::Nothing | Aside::ReadBack, _) => return Ok(()),
-            (Aside::Writer, false) => ("second_writer", Ok(())),
-            (Aside::Writer, true) => ("second_writer", Err(Error::Busy)),
-            (Aside::ExclusiveWriter, _) => ("second_exclusive_writer", Err(Error::Busy)),
-            (Aside::Seal, _) => ("seal_inside", Err(Error::Reentrant)),
-        };
-        let actual = match aside {
-            Aside::Writer => self.subject.writer(false).map(drop),
-            Aside::ExclusiveWriter => self.subject.writer(true).map(drop),
-            _ => self.subject.seal(),
-        };
-        same!(
-            expected,
-            actual,
-            "{name} beside a writer (exclusive: {exclusive})"
-        );
-        self.histogram
-            .count(name, if actual.is_ok() { "ok" } else { "refused" });
-        Ok(())
-    }
-
-    fn reserve(
-        &mut self,
-        writer: &mut dyn BatchWriter,
-        reserve: Reserve,
-        adds: &[Add],
-    ) -> Result<Reserved, Divergence> {
-        let (bytes, success) = match reserve {
-            Reserve::Nothing => return Ok(Reserved::Nothing),
-            Reserve::Bytes(bytes) => (Ok(usize::from(bytes)), Reserved::Little),
-            Reserve::Enough => {
-                let size = |add: &Add| {
-                    self.subject
-                        .max_entry_size(add.key.0.len(), usize::from(add.value.length))
-                };
-                (adds.iter().map(size).sum(), Reserved::Enough)
-            }
-        };
-        let actual = bytes.and_then(|bytes| writer.reserve(bytes));
-        let (outcome, reserved) = match actual {
-            Ok(()) => ("ok", success),
-            Err(Error::Full { .. }) if self.config.capacity.is_some() => {
-                ("full", Reserved::Nothing)
-            }
-            actual => {
-                return Err(Divergence::new(
-                    format!("{reserve:?}"),
-                    &Ok::<(), ()>(()),
-                    &actual,
-                ));
-            }
-        };
-        self.histogram.count("reserve", outcome);
-        Ok(reserved)
+        self.compare_add("add_beside", &add, by(self.config.exclusive), &actual)
     }
 
     /// A writer, unless the table is sealed and says so.
-    fn writer(
+    pub(crate) fn writer(
         &mut self,
         name: &'static str,
         exclusive: bool,
@@ -448,10 +241,11 @@ impl<'s> Run<'s> {
     }
 
     /// Compares the outcome of an add, and adds to the model what was added.
-    fn compare_add(
+    pub(crate) fn compare_add(
         &mut self,
         name: &'static str,
         add: &Resolved,
+        by: By,
         actual: &Result<(), Error>,
     ) -> Result<(), Divergence> {
         let entry = add.entry();
@@ -461,7 +255,10 @@ impl<'s> Run<'s> {
                 if add.kind != kind::RANGE_DELETION {
                     self.added.push((add.key.clone(), add.sequence));
                 }
-                self.model.add(&entry).map_or("refused", |()| "ok")
+                if self.model.folded(&entry, by).is_some() {
+                    self.histogram.count("fold", "ok");
+                }
+                self.model.add(&entry, by).map_or("refused", |()| "ok")
             }
             // Whether it is full only the table knows; nothing may have changed.
             (Ok(()), Err(Error::Full { .. })) if self.config.capacity.is_some() => "full",
@@ -477,6 +274,10 @@ impl<'s> Run<'s> {
         self.histogram.count(name, outcome);
         Ok(())
     }
+}
+
+pub(crate) fn by(exclusive: bool) -> By {
+    if exclusive { By::Exclusive } else { By::Anyone }
 }
 
 /// True when the table's error is the model's refusal, details included.

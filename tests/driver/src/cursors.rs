@@ -1,0 +1,110 @@
+//! The table's cursors as a test drives them.
+
+use verimem::rep::{Cursor, Handle};
+use verimem::{Error, Visibility, VisibleIter};
+use verimem_model::{Answer, Entry};
+
+use crate::real::{answer, entry};
+use crate::subject::TableCursor;
+
+/// Over all entries.
+pub(crate) struct Internal<H: Handle>(pub(crate) Cursor<H>);
+
+impl<H: Handle> TableCursor for Internal<H> {
+    fn entry(&self) -> Result<Option<Entry<'_>>, Error> {
+        let found = self.0.entry()?.map(entry);
+        assert_eq!(
+            self.0.valid(),
+            found.is_some(),
+            "valid() and entry() of one cursor"
+        );
+        let key = found.map(|found| (found.user_key, found.sequence));
+        assert_eq!(self.0.key(), key, "key() and entry() of one cursor");
+        Ok(found)
+    }
+
+    fn lookup(&self) -> Result<Option<Answer<'_>>, Error> {
+        Ok(None)
+    }
+
+    fn seek(&mut self, user_key: &[u8], sequence: u64) {
+        self.0.seek(user_key, sequence);
+    }
+
+    fn seek_for_prev(&mut self, user_key: &[u8], sequence: u64) {
+        self.0.seek_for_prev(user_key, sequence);
+    }
+
+    fn seek_to_first(&mut self) {
+        self.0.seek_to_first();
+    }
+
+    fn seek_to_last(&mut self) {
+        self.0.seek_to_last();
+    }
+
+    fn seek_random(&mut self) {
+        self.0.seek_random();
+    }
+
+    fn next(&mut self) {
+        self.0.next();
+    }
+
+    fn prev(&mut self) {
+        self.0.prev();
+    }
+}
+
+/// No run corrupts its table, so no move of an iterator may fail.
+const SOUND: Result<(), Error> = Ok(());
+
+/// Over the visible keys.
+pub(crate) struct Visible<H: Handle, V>(pub(crate) VisibleIter<H, V>);
+
+impl<H: Handle, V: Visibility> TableCursor for Visible<H, V> {
+    fn entry(&self) -> Result<Option<Entry<'_>>, Error> {
+        let found = self.0.entry()?.map(entry);
+        assert_eq!(
+            self.0.valid(),
+            found.is_some(),
+            "valid() and entry() of one iterator"
+        );
+        let key = found.map(|found| found.user_key);
+        assert_eq!(self.0.key(), key, "key() and entry() of one iterator");
+        Ok(found)
+    }
+
+    fn lookup(&self) -> Result<Option<Answer<'_>>, Error> {
+        if !self.0.valid() {
+            return Ok(None);
+        }
+        self.0.lookup().map(|found| Some(answer(found)))
+    }
+
+    fn seek(&mut self, user_key: &[u8], _sequence: u64) {
+        assert_eq!(self.0.seek(user_key), SOUND);
+    }
+
+    fn seek_for_prev(&mut self, user_key: &[u8], _sequence: u64) {
+        assert_eq!(self.0.seek_for_prev(user_key), SOUND);
+    }
+
+    fn seek_to_first(&mut self) {
+        assert_eq!(self.0.seek_to_first(), SOUND);
+    }
+
+    fn seek_to_last(&mut self) {
+        assert_eq!(self.0.seek_to_last(), SOUND);
+    }
+
+    fn seek_random(&mut self) {}
+
+    fn next(&mut self) {
+        assert_eq!(self.0.next(), SOUND);
+    }
+
+    fn prev(&mut self) {
+        assert_eq!(self.0.prev(), SOUND);
+    }
+}

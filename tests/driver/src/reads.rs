@@ -1,0 +1,256 @@
+//! The operations that read.
+
+use verimem::Error;
+use verimem_model::{
+    Escaped, KeyChoice, Keys, MAX_SEQUENCE, MergeRefusal, Merged, Sight, SightChoice,
+    SnapshotChoice,
+};
+
+use crate::run::Run;
+use crate::slots::outcome;
+use crate::{Divergence, same};
+
+/// Up to so many entries a range is counted exactly.
+const COUNTED: u64 = 64;
+
+impl Run<'_> {
+    pub(crate) fn get(&mut self, key: &KeyChoice, sight: &SightChoice) -> Result<(), Divergence> {
+        let (key, sight) = (self.key(key), self.sight(sight));
+        let name = if sight.is_plain() {
+            "get"
+        } else {
+            "get.hiding"
+        };
+        let actual = self.subject.get(&key, &sight);
+        if self.is_beyond(name, sight.snapshot, actual.as_ref().err())? {
+            return Ok(());
+        }
+        let expected = self.model.get(&key, &sight);
+        same!(Ok(&expected), actual.as_ref(), "{name} at {sight:?}");
+        self.histogram.count(name, outcome(&expected));
+        Ok(())
+    }
+
+    pub(crate) fn get_merged(
+        &mut self,
+        key: &KeyChoice,
+        sight: &SightChoice,
+    ) -> Result<(), Divergence> {
+        let (key, sight) = (self.key(key), self.sight(sight));
+        let name = if sight.is_plain() {
+            "get_merged"
+        } else {
+            "get_merged.hiding"
+        };
+        let actual = self.subject.get_merged(&key, &sight);
+        if self.is_beyond(name, sight.snapshot, actual.as_ref().err())? {
+            return Ok(());
+        }
+        let expected = self.model.get_merged(&key, &sight);
+        let outcome = match (&expected, &actual) {
+            (Ok(expected), Ok(actual)) if expected == actual => match expected {
+                Merged::NotFound => "not_found",
+                Merged::Found { .. } => "found",
+                Merged::Deleted { .. } => "deleted",
+                Merged::Operands { .. } => "operands",
+            },
+            (Err(MergeRefusal::NoOperator), Err(Error::Unsupported(_))) => "no_operator",
+            (Err(MergeRefusal::NoValue), Err(Error::Unsupported(_))) => "no_value",
+            (Err(MergeRefusal::NoTime), Err(Error::Corruption(_))) => "no_time",
+            (Err(MergeRefusal::Failed), Err(Error::MergeFailed(_))) => "failed",
+            _ => {
+                let what = format!("{name} of {:?} at {sight:?}", Escaped(&key));
+                return Err(Divergence::new(what, &expected, &actual));
+            }
+        };
+        self.histogram.count(name, outcome);
+        Ok(())
+    }
+
+    pub(crate) fn multi_get(&mut self, keys: &Keys) -> Result<(), Divergence> {
+        let sight = self.sight(&keys.sight);
+        let name = if sight.is_plain() {
+            "multi_get"
+        } else {
+            "multi_get.hiding"
+        };
+        let mut sought: Vec<_> = keys.chosen.iter().map(|key| self.key(key)).collect();
+        for index in 0..u16::from(keys.more) {
+            let which = keys.from.wrapping_add(keys.stride.wrapping_mul(index));
+            sought.push(self.key(&KeyChoice::Added(which)));
+        }
+        let sought: Vec<&[u8]> = sought.iter().map(Vec::as_slice).collect();
+        let actual = self.subject.multi_get(&sought, &sight);
+        if self.is_beyond(name, sight.snapshot, actual.as_ref().err())? {
+            return Ok(());
+        }
+        let expected = self.model.multi_get(&sought, &sight);
+        for answer in &expected {
+            self.histogram.count(name, outcome(answer));
+        }
+        let expected: Vec<_> = expected.into_iter().map(Ok).collect();
+        same!(
+            Ok(expected),
+            actual,
+            "{name} of {:?} at {sight:?}",
+            sought.iter().map(|key| Escaped(key)).collect::<Vec<_>>()
+        );
+        Ok(())
+    }
+
+    pub(crate) fn get_entry(
+        &mut self,
+        key: &KeyChoice,
+        snapshot: SnapshotChoice,
+    ) -> Result<(), Divergence> {
+        let (key, snapshot) = (self.key(key), self.snapshot(snapshot));
+        let actual = self.subject.get_entry(&key, snapshot);
+        if self.is_beyond("get_entry", snapshot, actual.as_ref().err())? {
+            return Ok(());
+        }
+        let expected = self.model.newest(&key, &Sight::at(snapshot));
+        same!(Ok(expected), actual, "get_entry at {snapshot}");
+        let outcome = if expected.is_some() { "some" } else { "none" };
+        self.histogram.count("get_entry", outcome);
+        Ok(())
+    }
+
+    /// True for a snapshot that does not exist (E3); that must be said.
+    fn is_beyond(
+        &mut self,
+        name: &'static str,
+        snapshot: u64,
+        error: Option<&Error>,
+    ) -> Result<bool, Divergence> {
+        if snapshot <= MAX_SEQUENCE {
+            return Ok(false);
+        }
+        same!(
+            Some(&Error::SequenceTooLarge { sequence: snapshot }),
+            error,
+            "{name} at {snapshot}"
+        );
+        self.histogram.count(name, "sequence_too_large");
+        Ok(true)
+    }
+
+    pub(crate) fn contains(
+        &mut self,
+        key: &KeyChoice,
+        sequence: SnapshotChoice,
+    ) -> Result<(), Divergence> {
+        let (key, sequence) = (self.key(key), self.snapshot(sequence));
+        let expected = self.model.contains(&key, sequence);
+        same!(
+            expected,
+            self.subject.contains(&key, sequence),
+            "contains at {sequence}"
+        );
+        self.histogram
+            .count("contains", if expected { "yes" } else { "no" });
+        Ok(())
+    }
+
+    /// About how many entries lie in a range: exactly if they are few, and otherwise neither
+    /// few nor more than there are (G7).
+    pub(crate) fn approximate_range(
+        &mut self,
+        from: &KeyChoice,
+        to: &KeyChoice,
+    ) -> Result<(), Divergence> {
+        let (begin, end) = (self.key(from), self.key(to));
+        let (entries, bytes) = self.subject.approximate_range(&begin, &end);
+        let counters = self.model.counters();
+        let all = counters.entries - counters.range_deletions;
+        let exact = self.model.count_between(&begin, &end) as u64;
+        let bounds = if exact <= COUNTED {
+            exact..=exact
+        } else {
+            COUNTED..=all
+        };
+        if !bounds.contains(&entries) {
+            let what = format!(
+                "entries from {:?} to {:?}, {exact}",
+                Escaped(&begin),
+                Escaped(&end)
+            );
+            return Err(Divergence::new(what, &bounds, &entries));
+        }
+        let average = counters.data_size * entries / all.max(1);
+        same!(average, bytes, "bytes of {entries} entries");
+        let outcome = match exact {
+            0 => "none",
+            1..=COUNTED => "counted",
+            _ => "estimated",
+        };
+        self.histogram.count("approximate_range", outcome);
+        Ok(())
+    }
+
+    /// Different entries of the table, as many as were asked for, in order (S6).
+    pub(crate) fn sample(&mut self, count: u16) -> Result<(), Divergence> {
+        let count = usize::from(count);
+        let actual = self.subject.sample(count);
+        let Ok(sample) = &actual else {
+            return Err(Divergence::new(
+                format!("sample of {count}"),
+                &"entries",
+                &actual,
+            ));
+        };
+        let all = self.model.entries().count();
+        same!(
+            count.min(all),
+            sample.len(),
+            "how many a sample of {count} has"
+        );
+        for entry in sample {
+            let sight = Sight::at(entry.sequence);
+            let expected = self.model.newest(entry.user_key, &sight);
+            same!(expected, Some(*entry), "an entry of a sample of {count}");
+        }
+        let places = sample
+            .iter()
+            .map(|one| self.model.place(one.user_key, one.sequence));
+        let rising = places
+            .clone()
+            .zip(places.skip(1))
+            .all(|(one, next)| one < next);
+        same!(true, rising, "the order of {sample:?}");
+        let outcome = match (sample.len(), sample.len() == all) {
+            (0, _) => "none",
+            (_, true) => "all",
+            _ => "some",
+        };
+        self.histogram.count("sample", outcome);
+        Ok(())
+    }
+
+    pub(crate) fn range_deletions(
+        &mut self,
+        first: SnapshotChoice,
+        last: SnapshotChoice,
+    ) -> Result<(), Divergence> {
+        let (first, last) = (self.snapshot(first), self.snapshot(last));
+        let fragments = self.check_range_deletions(first, last)?;
+        let outcome = match fragments {
+            0 => "none",
+            1 => "one",
+            _ => "several",
+        };
+        self.histogram.count("range_deletions", outcome);
+        Ok(())
+    }
+
+    /// Compares fragments (D2); returns how many there are.
+    pub(crate) fn check_range_deletions(&self, first: u64, last: u64) -> Result<usize, Divergence> {
+        let expected = self.model.range_deletions(first, last);
+        let actual = self.subject.range_deletions(first, last);
+        same!(
+            Ok(&expected),
+            actual.as_ref(),
+            "range deletions {first} to {last}"
+        );
+        Ok(expected.len())
+    }
+}

@@ -266,12 +266,6 @@ impl Sequencer {
         let mut word = self
             .published
             .fetch_add(0, ord!(SEQUENCER_PUBLISHED_VISIT, AcqRel));
-        if fault(&FAULT_SEQUENCER_PUBLISH_OWN) {
-            let place = Place { last, slot }.after(last);
-            self.published
-                .fetch_max(place.pack(), ord!(SEQUENCER_FAULT_PUBLISH, Release));
-            return;
-        }
         loop {
             let before = Place::unpack(word);
             let mut place = before;
@@ -283,6 +277,9 @@ impl Sequencer {
                 }
                 place = place.after(done);
                 passed += 1;
+            }
+            if fault(&FAULT_SEQUENCER_PUBLISH_OWN) && place.last < last {
+                (place, passed) = (Place { last, slot }.after(last), 1);
             }
             if passed == 0 {
                 return;

@@ -195,8 +195,6 @@ sites! {
     SEQUENCER_PUBLISHED_ACQUIRE: Acquire, with "SEQUENCER_PUBLISH",
         because "who sees a number published sees all entries up to it",
         killed by ["sequencer::reader_sees_whole_batches"];
-    SEQUENCER_FAULT_PUBLISH: Release, with "none",
-        because "part of a planted fault, compiled out of production", killed by [];
     SEQUENCER_ABORTED_STORE: Relaxed, with "SEQUENCER_ABORTED_LOAD",
         because "happens before the range is published, and so before every view that includes it; the list itself is behind a lock", killed by [];
     SEQUENCER_ABORTED_LOAD: Relaxed, with "SEQUENCER_ABORTED_STORE",

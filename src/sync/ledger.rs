@@ -274,6 +274,15 @@ faults! {
     FAULT_SEQUENCER_FORGET_ABORT: "loom",
         "the range of a writer that failed is published like any other",
         killed by ["sequencer::failed_writer"];
+    FAULT_SEQUENCER_VIEW_LIST_FIRST: "loom",
+        "a view reads the list of aborted ranges before the published number",
+        killed by ["sequencer::failed_writer"];
+    FAULT_TOMBSTONES_HEAD_BEFORE_LOCK: "loom",
+        "an adder reads the list of nodes before it is its turn",
+        killed by ["tombstones::two_adders"];
+    FAULT_MEMTABLE_FILTER_HIDES_DELETION: "loom",
+        "where the filter denies a key, range deletions are not asked",
+        killed by ["memtable::filter_and_range_deletion"];
     FAULT_MEMTABLE_FILTER_AFTER_LINK: "loom",
         "a key is put into the filter after its entry is linked",
         killed by ["memtable::filter_against_publication"];

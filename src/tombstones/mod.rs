@@ -57,7 +57,8 @@ use crate::arena::Budget;
 use crate::error::Result;
 use crate::key::{Comparator, SequenceNumber};
 use crate::memtable::Visibility;
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Mutex, Shadow, ord};
+use crate::sync::ledger::FAULT_TOMBSTONES_HEAD_BEFORE_LOCK;
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, Mutex, Shadow, fault, ord};
 use map::Map;
 use store::{Batch, Store};
 
@@ -159,6 +160,7 @@ impl Tombstones {
         end: &[u8],
         sequence: SequenceNumber,
     ) -> Result<()> {
+        let early = fault(&FAULT_TOMBSTONES_HEAD_BEFORE_LOCK).then(|| self.first());
         let mut store = self.store.lock();
         let mut batch = store.begin();
         let map = batch.single(begin, end, sequence)?;
@@ -174,6 +176,7 @@ impl Tombstones {
             .head
             .load(ord!(TOMBSTONES_HEAD_OWN, Relaxed))
             .cast_const();
+        rest = early.unwrap_or(rest);
         while let Some(children) = self.siblings(node, rest) {
             // SAFETY: siblings come from nodes and cells of this store.
             (node, rest) = unsafe { Self::join(&mut batch, comparator, children, rest)? };
@@ -271,9 +274,10 @@ impl Node {
     /// The parts of a node, newest first; none if it is a single range deletion.
     fn children(&self) -> impl Iterator<Item = &Self> {
         // SAFETY: a child is of the same store as its parent, and older.
-        self.children
-            .iter()
+        let children = self.children.iter();
+        children
             .filter_map(|child| unsafe { child.as_ref() })
+            .inspect(|child| child.shadow.read())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use verimem::checker::set_shard_index;
 use verimem::{Error, Hint, Kind, Lookup, MemTable};
-use verimem_loom_tests::loom_model::{Bound, Model, check};
+use verimem_loom_tests::loom_model::{Model, check};
 
 use crate::support::{filtered_table, spawn, table};
 
@@ -227,12 +227,7 @@ fn reserved_memory_against_add() {
 /// M5 and the filter: who has seen an entry finds it by its key, too.
 #[test]
 fn filter_against_publication() {
-    let model = Model::new(
-        "memtable::filter_against_publication",
-        Bound::Preemptions(2),
-        4,
-        &["-", "b"],
-    );
+    let model = Model::unbounded("memtable::filter_against_publication", 4, &["-", "b"]);
     check(model, |outcomes| {
         let table = filtered_table();
         put(&table, 1, b"a1").expect("a new key");
@@ -258,9 +253,8 @@ fn filter_against_publication() {
 /// them and for who gets several.
 #[test]
 fn filter_and_range_deletion() {
-    let model = Model::new(
+    let model = Model::unbounded(
         "memtable::filter_and_range_deletion",
-        Bound::Preemptions(3),
         4,
         &["- -", "- 3", "b -", "b 3"],
     );

@@ -86,6 +86,25 @@ fn reader_sees_whole_batches() {
     });
 }
 
+/// Q1, Q2: as above with one writer, who ends its batches in reverse.
+#[test]
+fn reader_and_one_writer() {
+    let model = Model::unbounded("sequencer::reader_and_one_writer", 4, &["0", "3"]);
+    check(model, |outcomes| {
+        let table = table();
+        let first = table.sequencer.reserve(1).expect("room");
+        let second = table.sequencer.reserve(2).expect("room");
+        let reader = spawn(&table, Table::look);
+        table.add(second.first());
+        table.add(second.last());
+        second.publish();
+        table.add(first.first());
+        first.publish();
+        outcomes.note(reader.join().expect("no panic"));
+        assert_eq!(table.look(), "3", "Q3");
+    });
+}
+
 /// Q3: two owners that are done at the same time.
 #[test]
 fn nobody_is_forgotten() {
@@ -229,6 +248,28 @@ fn waiting_for_a_slot() {
         other.join().expect("no panic");
         assert_eq!(table.sequencer.published(), 3, "Q3");
         outcomes.note("done");
+    });
+}
+
+/// Q5: as above with one writer, whose other batch is published.
+#[test]
+fn view_and_one_failing_writer() {
+    let model = Model::unbounded(
+        "sequencer::view_and_one_failing_writer",
+        4,
+        &["0", "1", "3"],
+    );
+    check(model, |outcomes| {
+        let table = table();
+        let reader = spawn(&table, |table| {
+            let view = table.sequencer.view();
+            let seen = [1, 2, 3].map(|sequence| view.is_visible(sequence));
+            assert_eq!(seen, [view.sequence() > 0, false, false], "Q5");
+            view.sequence().to_string()
+        });
+        table.sequencer.reserve(1).expect("room").publish();
+        drop(table.sequencer.reserve(2).expect("room"));
+        outcomes.note(reader.join().expect("no panic"));
     });
 }
 

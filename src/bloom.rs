@@ -12,7 +12,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::arena::boxed_slice;
 use crate::error::{Error, Result};
-use crate::sync::{AtomicU64, ord, prefetch};
+use crate::sync::ledger::FAULT_BLOOM_LOAD_STORE;
+use crate::sync::{AtomicU64, fault, ord, prefetch};
 
 /// Bits of a line.
 const LINE_BITS: u32 = 512;
@@ -123,7 +124,13 @@ impl Bloom {
         for (word, mask) in self.probes(hash) {
             let word = &line.0[word];
             // A bit that is set already needs no write to a line that others read.
-            if word.load(ord!(BLOOM_PEEK, Relaxed)) & mask == 0 {
+            let bits = word.load(ord!(BLOOM_PEEK, Relaxed));
+            if bits & mask != 0 {
+                continue;
+            }
+            if fault(&FAULT_BLOOM_LOAD_STORE) {
+                word.store(bits | mask, ord!(BLOOM_FAULT_STORE, Relaxed));
+            } else {
                 word.fetch_or(mask, ord!(BLOOM_SET, Relaxed));
             }
         }

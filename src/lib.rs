@@ -63,8 +63,9 @@ pub use visibility::{Everything, Visibility};
 #[doc(hidden)]
 pub mod checker {
     use crate::arena::Ticket;
+    use crate::rep::Handle;
     use crate::skiplist::{InsertContext, Sharing, SkipList};
-    use crate::{BatchError, Comparator, EntryRef, Hint, Result};
+    use crate::{BatchError, Comparator, EntryRef, Hint, MemTable, Result, SequenceNumber};
 
     pub use crate::sync::{set_shard_index, visits};
 
@@ -121,6 +122,17 @@ pub mod checker {
     ) -> Result<()> {
         // SAFETY: as for `insert`.
         unsafe { list.insert_hinted(Sharing::Concurrent, ticket, hint, entry, || ()) }
+    }
+
+    /// Deletes a range past the table's door and counters, which have models of their own.
+    pub fn delete_range<C: Comparator>(
+        table: &MemTable<C>,
+        sequence: SequenceNumber,
+        begin: &[u8],
+        end: &[u8],
+    ) -> Result<()> {
+        let tombstones = Handle::tombstones(&table).expect("a table has them");
+        tombstones.add(table.comparator(), begin, end, sequence)
     }
 
     /// As [`insert`], with plain stores.

@@ -5,10 +5,14 @@
 mod arena;
 #[path = "loom/batch.rs"]
 mod batch;
+#[path = "loom/bloom.rs"]
+mod bloom;
 #[path = "loom/checker.rs"]
 mod checker;
 #[path = "loom/memtable.rs"]
 mod memtable;
+#[path = "loom/merges.rs"]
+mod merges;
 #[path = "loom/sequencer.rs"]
 mod sequencer;
 #[path = "loom/skiplist.rs"]

@@ -8,5 +8,13 @@ mod arena;
 mod batch;
 #[path = "shuttle/memtable.rs"]
 mod memtable;
+#[path = "shuttle/merges.rs"]
+mod merges;
+#[path = "shuttle/published.rs"]
+mod published;
+#[path = "shuttle/sequencer.rs"]
+mod sequencer;
 #[path = "shuttle/skiplist.rs"]
 mod skiplist;
+#[path = "shuttle/tombstones.rs"]
+mod tombstones;

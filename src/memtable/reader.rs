@@ -11,6 +11,8 @@ use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
 use crate::lookup::Lookup;
 use crate::merge::Merged;
 use crate::rep::Representation;
+use crate::sync::fault;
+use crate::sync::ledger::FAULT_MEMTABLE_FILTER_HIDES_DELETION;
 use crate::tombstones::Sight;
 use crate::visibility::{Everything, Visibility};
 
@@ -94,7 +96,9 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
     #[inline]
     fn covering(&self, user_key: &[u8]) -> Option<SequenceNumber> {
         let tombstones = &self.table.tombstones;
-        if tombstones.is_empty() {
+        if tombstones.is_empty()
+            || fault(&FAULT_MEMTABLE_FILTER_HIDES_DELETION) && self.rules_out(user_key)
+        {
             return None;
         }
         let sight = Sight {

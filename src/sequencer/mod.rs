@@ -57,7 +57,9 @@ use crossbeam_utils::CachePadded;
 
 use crate::error::{Error, Result};
 use crate::key::{MAX_SEQUENCE_NUMBER, SequenceNumber};
-use crate::sync::ledger::{FAULT_SEQUENCER_FORGET_ABORT, FAULT_SEQUENCER_PUBLISH_OWN};
+use crate::sync::ledger::{
+    FAULT_SEQUENCER_FORGET_ABORT, FAULT_SEQUENCER_PUBLISH_OWN, FAULT_SEQUENCER_VIEW_LIST_FIRST,
+};
 use crate::sync::{AtomicU64, Backoff, fault, ord};
 use aborted::Aborted;
 
@@ -230,6 +232,10 @@ impl Sequencer {
     /// O(1), never waits unless a writer has failed.
     #[must_use]
     pub fn view(&self) -> ReadView {
+        if fault(&FAULT_SEQUENCER_VIEW_LIST_FIRST) {
+            let aborted = self.aborted.ranges();
+            return ReadView::new(self.published(), aborted);
+        }
         let sequence = self.published();
         ReadView::new(sequence, self.aborted.ranges())
     }
@@ -266,12 +272,6 @@ impl Sequencer {
         let mut word = self
             .published
             .fetch_add(0, ord!(SEQUENCER_PUBLISHED_VISIT, AcqRel));
-        if fault(&FAULT_SEQUENCER_PUBLISH_OWN) {
-            let place = Place { last, slot }.after(last);
-            self.published
-                .fetch_max(place.pack(), ord!(SEQUENCER_FAULT_PUBLISH, Release));
-            return;
-        }
         loop {
             let before = Place::unpack(word);
             let mut place = before;
@@ -283,6 +283,9 @@ impl Sequencer {
                 }
                 place = place.after(done);
                 passed += 1;
+            }
+            if fault(&FAULT_SEQUENCER_PUBLISH_OWN) && place.last < last {
+                (place, passed) = (Place { last, slot }.after(last), 1);
             }
             if passed == 0 {
                 return;

@@ -165,3 +165,18 @@ fn c1_many_threads_and_all_is_published() {
     let aborted = (1..=view.sequence()).filter(|&one| !view.is_visible(one));
     assert!(aborted.count() > 0);
 }
+
+#[test]
+fn g4_a_view_claims_nothing_above_its_number() {
+    let sequencer = sequencer();
+    let first = sequencer.reserve(1).unwrap();
+    drop(sequencer.reserve(1).unwrap());
+    // The second failed before the first ended: its range is on the list already.
+    let view = sequencer.view();
+    assert_eq!((view.sequence(), view.min_uncommitted()), (0, 1));
+    assert!(!view.is_visible(1) && view.is_plain());
+    first.publish();
+    let view = sequencer.view();
+    assert_eq!((view.sequence(), view.min_uncommitted()), (2, 2));
+    assert!(view.is_visible(1) && !view.is_visible(2));
+}

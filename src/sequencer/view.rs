@@ -45,6 +45,7 @@ impl Visibility for ReadView {
 
     fn min_uncommitted(&self) -> SequenceNumber {
         let first = self.aborted.as_deref().and_then(|ranges| ranges.first());
-        first.map_or(self.sequence + 1, |range| *range.start())
+        let after = self.sequence + 1;
+        first.map_or(after, |range| after.min(*range.start()))
     }
 }

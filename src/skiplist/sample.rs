@@ -145,7 +145,7 @@ impl<C: Comparator> SkipList<C> {
                 return here.max(estimate);
             }
             estimate = here;
-            if nodes >= ENOUGH {
+            if nodes > ENOUGH {
                 break;
             }
         }

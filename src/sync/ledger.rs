@@ -189,14 +189,12 @@ sites! {
         killed by ["sequencer::nobody_is_forgotten"];
     SEQUENCER_PUBLISH: Release, with "SEQUENCER_PUBLISHED_ACQUIRE",
         because "hands on what the owners of the ranges added; being a read-modify-write, it continues the release sequences of those before",
-        killed by ["sequencer::reader_sees_whole_batches"];
+        killed by ["sequencer::reader_and_one_writer", "sequencer::reader_sees_whole_batches"];
     SEQUENCER_PUBLISH_FAILED: Relaxed, with "none",
         because "the value is only the next guess: what lies behind it is acquired slot by slot", killed by [];
     SEQUENCER_PUBLISHED_ACQUIRE: Acquire, with "SEQUENCER_PUBLISH",
         because "who sees a number published sees all entries up to it",
-        killed by ["sequencer::reader_sees_whole_batches"];
-    SEQUENCER_FAULT_PUBLISH: Release, with "none",
-        because "part of a planted fault, compiled out of production", killed by [];
+        killed by ["sequencer::reader_and_one_writer", "sequencer::reader_sees_whole_batches"];
     SEQUENCER_ABORTED_STORE: Relaxed, with "SEQUENCER_ABORTED_LOAD",
         because "happens before the range is published, and so before every view that includes it; the list itself is behind a lock", killed by [];
     SEQUENCER_ABORTED_LOAD: Relaxed, with "SEQUENCER_ABORTED_STORE",
@@ -220,9 +218,11 @@ sites! {
         because "as TOMBSTONES_BYTES_ADD", killed by [];
 
     BLOOM_PEEK: Relaxed, with "none",
-        because "saves a write where the bit is set; a late reading costs the write", killed by [];
+        because "saves a write where the bit is set; a late reading costs the write, and who acquires the link of an entry reads no older value than its writer read here", killed by [];
     BLOOM_SET: Relaxed, with "BLOOM_TEST, through SKIPLIST_LINK0_CAS",
         because "the bits are set before the entry is linked with release: who acquires the link finds them by coherence", killed by [];
+    BLOOM_FAULT_STORE: Relaxed, with "none",
+        because "part of a planted fault, compiled out of production", killed by [];
     BLOOM_TEST: Relaxed, with "BLOOM_SET",
         because "a bit that is missed belongs to an entry whose adding did not happen before", killed by [];
 
@@ -275,7 +275,19 @@ faults! {
         killed by ["sequencer::reader_sees_whole_batches"];
     FAULT_SEQUENCER_FORGET_ABORT: "loom",
         "the range of a writer that failed is published like any other",
-        killed by ["sequencer::failed_writer"];
+        killed by ["sequencer::view_and_one_failing_writer", "sequencer::failed_writer"];
+    FAULT_SEQUENCER_VIEW_LIST_FIRST: "loom",
+        "a view reads the list of aborted ranges before the published number",
+        killed by ["sequencer::view_and_one_failing_writer", "sequencer::failed_writer"];
+    FAULT_TOMBSTONES_HEAD_BEFORE_LOCK: "loom",
+        "an adder reads the list of nodes before it is its turn",
+        killed by ["tombstones::two_adders", "tombstones::deletion_beside_a_merge"];
+    FAULT_BLOOM_LOAD_STORE: "loom",
+        "bits are set by load and store",
+        killed by ["bloom::bits_of_two_writers"];
+    FAULT_MEMTABLE_FILTER_HIDES_DELETION: "loom",
+        "where the filter denies a key, range deletions are not asked",
+        killed by ["memtable::filter_and_range_deletion"];
     FAULT_MEMTABLE_FILTER_AFTER_LINK: "loom",
         "a key is put into the filter after its entry is linked",
         killed by ["memtable::filter_against_publication"];

@@ -63,7 +63,8 @@ use smallvec::SmallVec;
 use crate::arena::Budget;
 use crate::error::Result;
 use crate::key::{Comparator, SequenceNumber};
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Mutex, Shadow, ord};
+use crate::sync::ledger::FAULT_TOMBSTONES_HEAD_BEFORE_LOCK;
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, Mutex, Shadow, fault, ord};
 use crate::visibility::Visibility;
 use map::Map;
 use store::{Batch, Store};
@@ -235,9 +236,11 @@ impl Tombstones {
         published: impl FnOnce(),
         make: impl FnOnce(&mut Batch<'_>, *const Cell) -> Result<Option<List>>,
     ) -> Result<()> {
+        let early = fault(&FAULT_TOMBSTONES_HEAD_BEFORE_LOCK).then(|| self.first());
         let mut store = self.store.lock();
         let mut batch = store.begin();
         let head = self.head.load(ord!(TOMBSTONES_HEAD_OWN, Relaxed));
+        let head = early.unwrap_or(head);
         let Some((node, next)) = make(&mut batch, head)? else {
             return Ok(());
         };
@@ -337,9 +340,10 @@ impl Node {
     /// The parts of a node, newest first; none if it is a single range deletion.
     fn children(&self) -> impl Iterator<Item = &Self> {
         // SAFETY: a child is of the same store as its parent, and older.
-        self.children
-            .iter()
+        let children = self.children.iter();
+        children
             .filter_map(|child| unsafe { child.as_ref() })
+            .inspect(|child| child.shadow.read())
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use verimem::checker::set_shard_index;
-use verimem::{Error, Kind, Lookup, MemTable};
-use verimem_loom_tests::loom_model::{Bound, Model, check};
+use verimem::{Error, Hint, Kind, Lookup, MemTable};
+use verimem_loom_tests::loom_model::{Model, check};
 
 use crate::support::{filtered_table, spawn, table};
 
@@ -227,12 +227,7 @@ fn reserved_memory_against_add() {
 /// M5 and the filter: who has seen an entry finds it by its key, too.
 #[test]
 fn filter_against_publication() {
-    let model = Model::new(
-        "memtable::filter_against_publication",
-        Bound::Preemptions(2),
-        4,
-        &["-", "b"],
-    );
+    let model = Model::unbounded("memtable::filter_against_publication", 4, &["-", "b"]);
     check(model, |outcomes| {
         let table = filtered_table();
         put(&table, 1, b"a1").expect("a new key");
@@ -251,5 +246,78 @@ fn filter_against_publication() {
         });
         put(&table, 2, b"b1").expect("a new key");
         outcomes.note(reader.join().expect("no panic"));
+    });
+}
+
+/// D4: a range deletion hides keys that the filter denies, too, for who gets one of
+/// them and for who gets several.
+#[test]
+fn filter_and_range_deletion() {
+    let model = Model::unbounded(
+        "memtable::filter_and_range_deletion",
+        4,
+        &["- -", "- 3", "b -", "b 3"],
+    );
+    check(model, |outcomes| {
+        let table = filtered_table();
+        let reader = spawn(&table, |table| {
+            let mut cursor = table.iter();
+            cursor.seek_to_first();
+            let entry = cursor.valid();
+            let deletion = !table.range_deletions(0..=9).expect("memory").is_empty();
+            let keys: [&[u8]; 3] = [b"a1", b"b1", b"c1"];
+            let several = table.multi_get(&keys, 9).expect("memory");
+            let one = table.get(b"c1", 9).expect("no corruption");
+            let [before, written, denied] =
+                [0, 1, 2].map(|key| several[key].clone().expect("no corruption"));
+            assert_eq!(before, Lookup::NotFound);
+            if entry {
+                assert_ne!(written, Lookup::NotFound, "B1: it was seen");
+            }
+            if deletion {
+                let by = Lookup::Deleted {
+                    sequence: 3,
+                    kind: Kind::RANGE_DELETION,
+                };
+                assert_eq!([&written, &denied, &one], [&by; 3], "D4: it was seen");
+            }
+            let seen = |seen, name| if seen { name } else { "-" };
+            format!("{} {}", seen(entry, "b"), seen(deletion, "3"))
+        });
+        put(&table, 2, b"b1").expect("a new key");
+        table.delete_range(3, b"b", b"d").expect("memory");
+        outcomes.note(reader.join().expect("no panic"));
+    });
+}
+
+/// M1 and hints (SPEC S3): two exclusive writers use copies of one hint, which says to
+/// both of them the same place. The second to come in has to see that it is taken.
+#[test]
+fn hints_of_exclusive_writers() {
+    let model = Model::unbounded(
+        "memtable::hints_of_exclusive_writers",
+        3,
+        &["both", "main", "other"],
+    );
+    check(model, |outcomes| {
+        let table = warm_table();
+        let write = |table: &MemTable, hint: &mut Hint, key: &[u8]| -> Result<(), Error> {
+            let mut writer = table.exclusive_writer()?;
+            writer.add_with_hint(hint, 3, Kind::VALUE, key, key)
+        };
+        let mut hint = Hint::new();
+        write(&table, &mut hint, b"b2").expect("nobody else writes");
+        let mut copy = hint.clone();
+        let other = spawn(&table, move |table| write(table, &mut copy, b"d2"));
+        let mine = write(&table, &mut hint, b"c2");
+        let theirs = other.join().expect("no panic");
+        assert_eq!(table.contains(b"c2", 3), mine.is_ok(), "M1: main");
+        assert_eq!(table.contains(b"d2", 3), theirs.is_ok(), "M1: other");
+        outcomes.note(match (mine, theirs) {
+            (Ok(()), Ok(())) => "both",
+            (Ok(()), Err(Error::Busy)) => "main",
+            (Err(Error::Busy), Ok(())) => "other",
+            neither => panic!("somebody gets in: {neither:?}"),
+        });
     });
 }

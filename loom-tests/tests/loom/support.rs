@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 use verimem::arena::{ArenaOptions, ConcurrentArena};
 use verimem::checker;
-use verimem::rep::Cursor;
+use verimem::rep::{Cursor, Handle};
 use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
 use verimem::{BytewiseComparator, EntryRef, Error, Kind, MemTable, MemTableBuilder};
 
@@ -48,7 +48,8 @@ pub fn wide_list() -> Arc<List> {
     Arc::new(SkipList::new(arena(), BytewiseComparator, options).expect("a list"))
 }
 
-fn builder() -> MemTableBuilder {
+/// What tables are made of: at most two levels.
+pub fn builder() -> MemTableBuilder {
     MemTable::builder()
         .arena_block_size(4096)
         .max_height(2)
@@ -64,6 +65,17 @@ pub fn table() -> Arc<MemTable> {
 pub fn filtered_table() -> Arc<MemTable> {
     let filtered = builder().write_buffer_size(256).bloom_size_ratio(0.25);
     Arc::new(filtered.build().expect("a table"))
+}
+
+/// Adds an entry past the table's door, counters and filter, from memory set aside before.
+pub fn add(table: &MemTable, sequence: u64, kind: Kind, key: &[u8], value: &[u8]) {
+    let list = Handle::rep(&table);
+    let mut ticket = list.arena().reserve(ENTRY_BYTES).expect("there is room");
+    let entry = EntryRef {
+        kind,
+        ..entry(key, sequence, value)
+    };
+    checker::insert(list, &mut ticket, &entry).expect("no duplicate");
 }
 
 /// Starts a thread that does one thing with what is shared and returns what it

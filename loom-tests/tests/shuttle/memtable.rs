@@ -5,32 +5,35 @@ use std::sync::Arc;
 use shuttle::thread;
 use verimem::checker::set_shard_index;
 use verimem::skiplist::HeightSource;
-use verimem::{EntryRef, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable};
+use verimem::{EntryRef, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, MemTableBuilder};
 use verimem_loom_tests::shuttle_model::{Model, check};
 
 fn scripted(entry: &EntryRef<'_>) -> usize {
     usize::from(entry.user_key.last().is_some_and(|byte| byte % 2 == 0)) + 1
 }
 
-fn table() -> Arc<MemTable> {
-    let table = MemTable::builder()
+/// What tables are made of: at most three levels.
+pub fn builder() -> MemTableBuilder {
+    MemTable::builder()
         .arena_block_size(4096)
         .max_height(3)
         .heights(HeightSource::Scripted(scripted))
-        .build()
-        .expect("a table");
-    Arc::new(table)
 }
 
-fn spawn<T: Send + 'static>(
-    table: &Arc<MemTable>,
+pub fn table() -> Arc<MemTable> {
+    Arc::new(builder().build().expect("a table"))
+}
+
+/// Starts a thread that does one thing with what is shared, from a shard of its own.
+pub fn spawn<S: Send + Sync + 'static, T: Send + 'static>(
+    shared: &Arc<S>,
     shard: usize,
-    what: impl FnOnce(&MemTable) -> T + Send + 'static,
+    what: impl FnOnce(&S) -> T + Send + 'static,
 ) -> thread::JoinHandle<T> {
-    let table = Arc::clone(table);
+    let shared = Arc::clone(shared);
     thread::spawn(move || {
         set_shard_index(shard);
-        what(&table)
+        what(&shared)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Folding merge operands as they are written (SPEC W5).
 
-use super::visibility::Everything;
+use super::visibility::Visibility;
 use super::{Lookup, MemTable, MergeBase};
 use crate::entry::EntryRef;
 use crate::error::Result;
@@ -18,12 +18,17 @@ impl<C: Comparator> MemTable<C> {
         kind == Kind::MERGE && self.max_successive_merges > 0
     }
 
-    /// The value to be stored in place of an operand, if it is to be folded.
+    /// The value to be stored in place of an operand, if it is to be folded, made of what
+    /// is visible below it.
     ///
     /// # Errors
     ///
     /// As for [`get`](MemTable::get).
-    pub(super) fn fold(&self, operand: &EntryRef<'_>) -> Result<Option<Vec<u8>>> {
+    pub(super) fn fold(
+        &self,
+        operand: &EntryRef<'_>,
+        visibility: &dyn Visibility,
+    ) -> Result<Option<Vec<u8>>> {
         let (Some(operator), Some(below)) = (
             self.merge_operator.as_deref(),
             operand.sequence.checked_sub(1),
@@ -35,14 +40,14 @@ impl<C: Comparator> MemTable<C> {
         let user_key = operand.user_key;
         let sight = Sight {
             snapshot: below,
-            visibility: &Everything,
+            visibility: &visibility,
         };
         let covering = self
             .tombstones
             .covering(self.comparator(), user_key, &sight);
         let Lookup::Merge {
             mut operands, base, ..
-        } = Lookup::read(&self.rep, user_key, below, &Everything, covering, too_many)?
+        } = Lookup::read(&self.rep, user_key, below, &visibility, covering, too_many)?
         else {
             return Ok(None);
         };

@@ -163,7 +163,8 @@ impl<C: Comparator> MemTableBuilder<C> {
     ///
     /// Only exclusive writers fold, since a concurrent one may still be adding an entry
     /// that belongs below; and only operands whose base is in this table. The entries
-    /// of such a key must be added in the order of their sequence numbers. An operand
+    /// of such a key must be added in the order of their sequence numbers; where batches may
+    /// be aborted, see [`Writer::fold_with`](super::Writer::fold_with). An operand
     /// whose merge fails is stored as it is: reading the key reports the failure.
     pub fn max_successive_merges(mut self, operands: usize) -> Self {
         self.max_successive_merges = operands;

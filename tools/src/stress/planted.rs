@@ -7,7 +7,8 @@ use verimem::EntryRef;
 use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 use verimem::{Lookup, MemTable};
 
-use super::subject::{Fault, NoFault};
+use super::fault::{Fault, NoFault};
+use super::features::Features;
 use super::world::World;
 use super::{Report, stress};
 
@@ -15,7 +16,7 @@ use super::{Report, stress};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn report<F: Fault>(threads: usize, seconds: Duration) -> Report {
-    let world = World::<F>::new(11).unwrap();
+    let world = World::<F>::new(11, Features::without(&[])).unwrap();
     let bar = indicatif::ProgressBar::hidden();
     stress(&world, threads, seconds, &bar)
 }
@@ -49,8 +50,8 @@ fn honest_table_passes() {
 struct LosesAnEntry;
 
 impl Fault for LosesAnEntry {
-    fn loses(&self, sequence: u64) -> bool {
-        sequence % 5_000 == 4_999
+    fn loses(&self, entry: &EntryRef<'_>) -> bool {
+        entry.sequence % 5_000 == 4_999
     }
 }
 

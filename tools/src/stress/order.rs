@@ -201,3 +201,85 @@ impl<F: Fault> Drop for Batch<'_, F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault::NoFault;
+    use super::*;
+    use verimem::Visibility;
+
+    #[test]
+    fn c1_batches_end_as_they_should() {
+        let order = Order::new(7, true).unwrap();
+        let (mut last, fault) = (0, NoFault);
+        let begin = |count| order.begin(&fault, count).unwrap().unwrap();
+        let ledger = Arc::new(Ledger::new(0, order.clock.settled(), 10, 0));
+        let start = order.view(&mut last).unwrap().unwrap().sequence();
+        let (one, mut two, three) = (begin(2), begin(1), begin(3));
+        two.wrote(&ledger, two.first);
+        assert_eq!(
+            (one.first, two.first, three.first),
+            (start + 1, start + 3, start + 4)
+        );
+        three.commit(false);
+        drop(two);
+        assert_eq!(order.view(&mut last).unwrap().unwrap().sequence(), start);
+        assert!(order.check_end().is_err());
+        one.commit(true);
+        let view = order.view(&mut last).unwrap().unwrap();
+        assert_eq!((view.sequence(), last), (start + 6, start + 6));
+        assert!(!view.is_visible(start + 3) && view.is_visible(start + 4));
+        assert!(ledger.aborted(start + 3) && !ledger.aborted(start + 4));
+        let base = begin(1).in_turn(|| false).unwrap();
+        assert!(base.is_visible(start + 7) && !base.is_visible(start + 3));
+        begin(1).cancel();
+        order.check_end().unwrap();
+    }
+
+    #[test]
+    fn without_a_sequencer_the_clock_is_the_order() {
+        let order = Order::new(7, false).unwrap();
+        let batch = order.begin(&NoFault, 4).unwrap().unwrap();
+        assert_eq!((batch.first, batch.count), (0, 4));
+        assert!(batch.in_turn(|| false).is_none());
+        batch.commit(true);
+        assert!(order.view(&mut 0).unwrap().is_none());
+        order.check_end().unwrap();
+    }
+
+    #[derive(Default)]
+    struct Wedges;
+
+    impl Fault for Wedges {
+        fn abort(&self, reservation: Reservation<'_>) {
+            std::mem::forget(reservation);
+        }
+    }
+
+    /// A run would wait for good: this is what it would find in the end.
+    #[test]
+    fn c1_order_that_an_abort_wedges_is_caught() {
+        let order = Order::new(7, true).unwrap();
+        drop(order.begin(&Wedges, 1).unwrap());
+        let what = order.check_end().unwrap_err();
+        assert!(what.contains("is published at the end"), "{what}");
+    }
+
+    #[test]
+    fn c1_nonsense_about_what_is_published_is_caught() {
+        let order = Order::new(7, true).unwrap();
+        let mut last = 0;
+        order.view(&mut last).unwrap();
+        // A batch whose end is not where the clock knows one.
+        let sequencer = order.sequencer().unwrap();
+        sequencer.reserve(2).unwrap().publish();
+        let what = order.view(&mut last).unwrap_err();
+        assert!(what.contains("its writer had not finished"), "{what}");
+        order.clock.finish(last + 1, 1);
+        order.clock.finish(last + 2, 3);
+        let what = order.view(&mut last).unwrap_err();
+        assert!(what.contains("no batch ends there"), "{what}");
+        let what = order.view(&mut u64::MAX.clone()).unwrap_err();
+        assert!(what.contains("was before"), "{what}");
+    }
+}

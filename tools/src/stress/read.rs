@@ -25,7 +25,7 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         11..14 => entry(worker, &generation, rank),
         14..16 => several(worker, &generation),
         16..20 => merged(worker, &generation, rank),
-        20 => statistics::step(worker, &generation),
+        20 | 21 => statistics::step(worker, &generation),
         _ => contains(worker, &generation, rank),
     };
     result.map_err(|what| format!("table {}: {what}", generation.ledger.number))

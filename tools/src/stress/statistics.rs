@@ -18,7 +18,7 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) ->
     if !worker.world.features.has(Feature::Statistics) {
         return Ok(());
     }
-    if worker.rng.one_in(4) {
+    if worker.rng.one_in(2) {
         sample(worker, generation)
     } else {
         estimate(worker, generation)

@@ -8,7 +8,7 @@ use crate::key::{Comparator, Kind};
 use crate::lookup::{Lookup, MergeBase};
 use crate::merge::value_to_merge;
 use crate::tombstones::Sight;
-use crate::visibility::Everything;
+use crate::visibility::Visibility;
 
 /// So many times the operands that may lie upon each other are looked at to find
 /// their base. Where it is not in the table, every add would else read all of them.
@@ -21,12 +21,17 @@ impl<C: Comparator> MemTable<C> {
         kind == Kind::MERGE && self.max_successive_merges > 0
     }
 
-    /// The value to be stored in place of an operand, if it is to be folded.
+    /// The value to be stored in place of an operand, if it is to be folded, made of what
+    /// is visible below it.
     ///
     /// # Errors
     ///
     /// As for [`get`](MemTable::get).
-    pub(super) fn fold(&self, operand: &EntryRef<'_>) -> Result<Option<Vec<u8>>> {
+    pub(super) fn fold(
+        &self,
+        operand: &EntryRef<'_>,
+        visibility: &dyn Visibility,
+    ) -> Result<Option<Vec<u8>>> {
         let (Some(operator), Some(below)) = (
             self.merge_operator.as_deref(),
             operand.sequence.checked_sub(1),
@@ -38,14 +43,14 @@ impl<C: Comparator> MemTable<C> {
         let user_key = operand.user_key;
         let sight = Sight {
             snapshot: below,
-            visibility: &Everything,
+            visibility: &visibility,
         };
         let covering = self
             .tombstones
             .covering(self.comparator(), user_key, &sight);
         let Lookup::Merge {
             mut operands, base, ..
-        } = Lookup::read(&self.rep, user_key, below, &Everything, covering, too_many)?
+        } = Lookup::read(&self.rep, user_key, below, &visibility, covering, too_many)?
         else {
             return Ok(None);
         };

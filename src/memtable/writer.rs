@@ -14,6 +14,7 @@ use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, Sequ
 use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
+use crate::visibility::{Everything, Visibility};
 
 /// A writer inside of a table: the right to add entries until it is dropped.
 ///
@@ -60,6 +61,8 @@ pub struct Writer<'t, C: Comparator = BytewiseComparator> {
     context: InsertContext,
     memory: Memory<'t>,
     counts: BatchCounts,
+    /// What operands are folded with.
+    folds_with: &'t dyn Visibility,
     /// The door remembers which threads are inside.
     stays_on_its_thread: PhantomData<*const ()>,
 }
@@ -85,6 +88,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
                 ticket: None,
             },
             counts: BatchCounts::new(),
+            folds_with: &Everything,
             stays_on_its_thread: PhantomData,
         })
     }
@@ -101,6 +105,14 @@ impl<'t, C: Comparator> Writer<'t, C> {
         self.memory.ticket = None;
         self.memory.ticket = Some(self.table.arena().reserve(bytes)?);
         Ok(())
+    }
+
+    /// Operands are folded (SPEC W5) only with what `visibility` lets see, by default with
+    /// everything below them. Where batches are aborted, their entries stay in the table,
+    /// and would become part of a value that all readers see: fold with the
+    /// [view of the batch](crate::sequencer::Reservation::view) then.
+    pub fn fold_with(&mut self, visibility: &'t dyn Visibility) {
+        self.folds_with = visibility;
     }
 
     /// Adds an entry. O(log n), less where keys follow upon one another.
@@ -195,7 +207,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
 
     /// What is stored in place of an operand: a value, if it is time to fold.
     fn fold<'e>(&self, operand: EntryRef<'e>, value: &'e mut Vec<u8>) -> Result<EntryRef<'e>> {
-        let Some(folded) = self.table.fold(&operand)? else {
+        let Some(folded) = self.table.fold(&operand, self.folds_with)? else {
             return Ok(operand);
         };
         *value = folded;

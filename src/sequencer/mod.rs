@@ -341,6 +341,43 @@ impl Reservation<'_> {
         self.last
     }
 
+    /// What this batch builds upon: all that was committed before it, and its own entries.
+    /// Waits until every reservation before this one has ended, as
+    /// [`Sequencer::wait_for`] does.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use verimem::merge::StringAppend;
+    /// use verimem::sequencer::Sequencer;
+    /// use verimem::{Kind, Lookup, MemTable};
+    ///
+    /// let append = Arc::new(StringAppend { delimiter: b' ' });
+    /// let table = MemTable::builder().merge_operator(append).max_successive_merges(1).build()?;
+    /// let sequencer = Sequencer::new(0)?;
+    /// let batch = sequencer.reserve(2)?;
+    /// table.add(1, Kind::VALUE, b"k", b"one")?;
+    /// table.add(2, Kind::MERGE, b"k", b"two")?;
+    /// batch.publish();
+    /// let aborted = sequencer.reserve(1)?;
+    /// table.add(3, Kind::MERGE, b"k", b"never")?;
+    /// drop(aborted);
+    ///
+    /// let batch = sequencer.reserve(1)?;
+    /// let view = batch.view();
+    /// let mut writer = table.exclusive_writer()?;
+    /// writer.fold_with(&view);
+    /// writer.add(4, Kind::MERGE, b"k", b"three")?;
+    /// assert!(matches!(table.get(b"k", 4)?, Lookup::Found { value: b"one two three", .. }));
+    /// # drop(writer);
+    /// # batch.publish();
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    #[must_use]
+    pub fn view(&self) -> ReadView {
+        self.sequencer.wait_for(self.first - 1);
+        ReadView::new(self.last, self.sequencer.aborted.ranges())
+    }
+
     /// Says that all entries are added. They are visible as soon as all reservations
     /// before this one have ended, too: at once if they have. Lock-free.
     pub fn publish(self) {

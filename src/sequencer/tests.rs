@@ -111,6 +111,27 @@ fn c1_cancelled_numbers_are_remembered_by_nobody() {
 }
 
 #[test]
+fn c1_a_batch_builds_upon_what_was_committed_and_on_itself() {
+    let sequencer = sequencer();
+    let before = sequencer.reserve(2).unwrap();
+    drop(sequencer.reserve(2).unwrap());
+    let batch = sequencer.reserve(3).unwrap();
+    let after = sequencer.reserve(1).unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| batch.view());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(!waiting.is_finished(), "a batch before it has not ended");
+        before.publish();
+        let view = waiting.join().unwrap();
+        let seen: Vec<u64> = (0..10).filter(|&one| view.is_visible(one)).collect();
+        assert_eq!(seen, [0, 1, 2, 5, 6, 7]);
+    });
+    assert_eq!(sequencer.published(), 4);
+    batch.publish();
+    after.publish();
+}
+
+#[test]
 fn c1_aborts_come_in_any_order() {
     let sequencer = sequencer();
     let mut held: Vec<_> = (0..6).map(|_| sequencer.reserve(2).unwrap()).collect();

@@ -85,3 +85,12 @@ impl<'t, C> Deref for RangeDeletions<'t, C> {
         &self.fragments
     }
 }
+
+impl<'t, C> IntoIterator for RangeDeletions<'t, C> {
+    type Item = Fragment<'t>;
+    type IntoIter = std::vec::IntoIter<Fragment<'t>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.fragments.into_iter()
+    }
+}

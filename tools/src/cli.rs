@@ -9,6 +9,7 @@ use verimem::Protection;
 
 use crate::outcome::{self, Problem};
 use crate::size::parse_size;
+use crate::stress::features::Feature;
 use crate::{load, stress};
 
 /// Load a directory tree into a memtable, or stress one.
@@ -84,6 +85,9 @@ pub struct StressArgs {
     /// Seed of keys, values, kinds and every thread's choices.
     #[arg(long, value_name = "X", default_value_t = 1)]
     pub seed: u64,
+    /// What not to drive; by default the run drives everything.
+    #[arg(long, value_name = "FEATURE", value_enum, value_delimiter = ',')]
+    pub without: Vec<Feature>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -174,6 +178,16 @@ mod tests {
             ])
             .is_ok()
         );
+        assert!(
+            parse(&[
+                "stress",
+                "--without",
+                "merges,filter",
+                "--without",
+                "sequencer"
+            ])
+            .is_ok()
+        );
     }
 
     #[test]
@@ -192,6 +206,8 @@ mod tests {
             &["stress", "--seconds", "1e300"],
             &["stress", "--seed", "x"],
             &["stress", "--format", "xml"],
+            &["stress", "--without", "adds"],
+            &["stress", "--without", ""],
             &["dance"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");

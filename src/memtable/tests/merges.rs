@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::merge::{Associative, MergeFailure, Merged, Merger, StringAppend, UInt64Add};
+use crate::sequencer::Sequencer;
 
 fn appending() -> MemTableBuilder {
     small().merge_operator(Arc::new(StringAppend { delimiter: b',' }))
@@ -261,4 +262,35 @@ fn w5_nothing_is_folded_beside_others_or_without_a_base() {
     assert!(
         matches!(merged(&table, 19), Ok(Merged::Operands { operands, .. }) if operands.len() == 20)
     );
+}
+
+#[test]
+fn w5_what_was_aborted_is_folded_into_nothing() {
+    let table = appending().max_successive_merges(1).build().unwrap();
+    let sequencer = Sequencer::new(0).unwrap();
+    let batch = sequencer.reserve(2).unwrap();
+    fill(&table, &[(Kind::VALUE, b"0"), (Kind::MERGE, b"1")]);
+    batch.publish();
+    let aborted = sequencer.reserve(3).unwrap();
+    table.add(3, Kind::MERGE, b"k", b"never").unwrap();
+    table.delete_range(4, b"a", b"z").unwrap();
+    table.add(5, Kind::VALUE, b"k", b"never").unwrap();
+    drop(aborted);
+
+    let batch = sequencer.reserve(2).unwrap();
+    let view = batch.view();
+    let mut writer = table.exclusive_writer().unwrap();
+    writer.fold_with(&view);
+    for (sequence, operand) in [(6, b"6"), (7, b"7")] {
+        writer.add(sequence, Kind::MERGE, b"k", operand).unwrap();
+    }
+    drop(writer);
+    batch.publish();
+    // The sixth is folded, and is what the seventh lies upon.
+    assert_eq!(table.stats().merges, 3);
+    assert_eq!(value(&table, 7), "0,1,6,7");
+    let view = sequencer.view();
+    let reader = table.reader(6).unwrap().with_visibility(&view);
+    let found = reader.get_merged(b"k").unwrap();
+    assert!(matches!(found, Merged::Found { value, .. } if *value == *b"0,1,6"));
 }

@@ -1,15 +1,15 @@
 //! The full check of a sealed table, and its way out.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use verimem::Kind;
+use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 
+use super::fault::Fault;
 use super::oracle::{Check, Oracle, Position};
 use super::plan::{KEYS, Rank, is_tombstone};
 use super::rng::Rng;
 use super::scan;
-use super::subject::Fault;
+use super::subject::At;
 use super::tally::Op;
 use super::walk::OwnedWalk;
 use super::worker::Worker;
@@ -41,7 +41,9 @@ pub fn check_one<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
 pub fn give_up<F: Fault>(worker: &mut Worker<'_, F>, generation: Arc<Generation<F>>) -> Check {
     let mut walk = OwnedWalk::new(&generation);
     walk.go_on(worker.world, 1)?;
-    generation.ledger.dropped.store(true, Ordering::Relaxed);
+    if worker.world.give_up(&generation.ledger) {
+        worker.tally.add(Op::ForgetAborted, 1);
+    }
     drop(generation);
     scan::go_on(worker, walk, 64)
 }
@@ -64,18 +66,28 @@ pub fn full_check<F: Fault>(
             oracle, generation, &forward, &backward, members,
         ));
     }
+    let mut seen = forward;
+    let mut entry = Vec::new();
+    for (sequence, range) in oracle.ledger.deletions() {
+        entry.clear();
+        entry.extend_from_slice(oracle.plan.key(range.start));
+        oracle.plan.value(sequence, &mut entry);
+        seen.count(sequence, Kind::RANGE_DELETION, entry.len());
+    }
     let stats = generation.subject.table().stats();
     let counted = Seen {
         entries: stats.entries,
         deletions: stats.deletions,
         merges: stats.merges,
+        range_deletions: stats.range_deletions,
         data_size: stats.data_size,
         smallest: stats.first_sequence,
         largest: stats.largest_sequence,
     };
-    if counted != forward || stats.earliest_sequence != oracle.ledger.first {
-        return Err(format!("the table holds {forward:?}, and counts {stats:?}"));
+    if counted != seen || stats.earliest_sequence != oracle.ledger.first {
+        return Err(format!("the table holds {seen:?}, and counts {stats:?}"));
     }
+    fragments(oracle, generation, rng)?;
     for _ in 0..64 {
         let rank = rng.below(KEYS) as Rank;
         let life = settled.saturating_sub(oracle.ledger.first).max(1);
@@ -83,11 +95,44 @@ pub fn full_check<F: Fault>(
         if snapshot >= settled {
             continue;
         }
+        let at = At::all(snapshot);
         let answer = generation
             .subject
-            .get(oracle.plan.key(rank), snapshot)
+            .get(oracle.plan.key(rank), &at)
             .map_err(|error| error.to_string())?;
-        oracle.lookup_exact(rank, snapshot, &answer)?;
+        oracle.lookup_exact(rank, &at, &answer)?;
+    }
+    Ok(())
+}
+
+/// The fragments of the range deletions in some stripe: of each key, the newest that
+/// covers it.
+fn fragments<F: Fault>(oracle: &Oracle<'_>, generation: &Generation<F>, rng: &mut Rng) -> Check {
+    let first = oracle.ledger.first;
+    let life = oracle.clock.settled() - first + 1;
+    let (one, other) = (first + rng.below(life), first + rng.below(life));
+    let stripe = match rng.below(4) {
+        0 => 0..=MAX_SEQUENCE_NUMBER,
+        _ => one.min(other)..=one.max(other),
+    };
+    let table = generation.subject.table();
+    let mut fragments = table
+        .range_deletions(stripe.clone())
+        .map_err(|error| error.to_string())?
+        .into_iter()
+        .peekable();
+    for rank in 0..KEYS as Rank {
+        let key = oracle.plan.key(rank);
+        while fragments.next_if(|fragment| fragment.end <= key).is_some() {}
+        let covering = fragments.peek().filter(|fragment| fragment.begin <= key);
+        let found = covering.map(|fragment| fragment.sequence);
+        let deletions = oracle.ledger.covering(rank);
+        let expected = deletions.filter(|one| stripe.contains(one)).max();
+        if found != expected {
+            return Err(format!(
+                "fragments of {stripe:?}: key {rank} covered by {found:?}, expected {expected:?}"
+            ));
+        }
     }
     Ok(())
 }
@@ -97,9 +142,24 @@ struct Seen {
     entries: u64,
     deletions: u64,
     merges: u64,
+    range_deletions: u64,
     data_size: u64,
     smallest: Option<u64>,
     largest: Option<u64>,
+}
+
+impl Seen {
+    /// Counts an entry whose key and value have so many bytes.
+    fn count(&mut self, sequence: u64, kind: Kind, bytes: usize) {
+        let ranges = u64::from(kind == Kind::RANGE_DELETION);
+        self.entries += 1;
+        self.range_deletions += ranges;
+        self.deletions += u64::from(is_tombstone(kind)) - ranges;
+        self.merges += u64::from(kind == Kind::MERGE);
+        self.data_size += bytes as u64 + 8;
+        self.smallest = Some(self.smallest.map_or(sequence, |one| one.min(sequence)));
+        self.largest = self.largest.max(Some(sequence));
+    }
 }
 
 fn scan_all<F: Fault>(
@@ -126,15 +186,8 @@ fn scan_all<F: Fault>(
             return Err(format!("{found:?} follows {last:?}, forward: {forward}"));
         }
         last = Some(found);
-        seen.entries += 1;
-        seen.deletions += u64::from(is_tombstone(entry.kind));
-        seen.merges += u64::from(entry.kind == Kind::MERGE);
-        seen.data_size += (entry.user_key.len() + entry.value.len()) as u64 + 8;
-        seen.smallest = Some(
-            seen.smallest
-                .map_or(entry.sequence, |smallest| smallest.min(entry.sequence)),
-        );
-        seen.largest = seen.largest.max(Some(entry.sequence));
+        let bytes = entry.user_key.len() + entry.value.len();
+        seen.count(entry.sequence, entry.kind, bytes);
         if forward {
             cursor.next();
         } else {

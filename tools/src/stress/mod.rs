@@ -1,22 +1,35 @@
 //! `verimem stress`: threads race over rotating tables, an oracle watches.
 //!
-//! * [`plan`] says what each sequence number writes, [`clock`] hands numbers
-//!   out and knows which are finished, [`ledger`] records which of them a
-//!   table acknowledged; [`oracle`] derives from the three what a table must
-//!   answer.
-//! * [`subject`] is the table under test, [`world`] the row of tables that the
-//!   threads share: current, sealed, retired.
+//! * [`plan`] says what each sequence number writes, [`order`] hands numbers
+//!   out by the sequencer under test, [`clock`] knows which are finished,
+//!   [`ledger`] records which of them a table acknowledged, with its
+//!   [range deletions](deletions), and which were aborted; [`oracle`] derives
+//!   from these what a table must answer, [`merged`] what operands come to,
+//!   [`genuine`] what a racing read may answer.
+//! * [`subject`] is the table under test, [`shape`] how it is built, with the
+//!   merge [`operator`], [`world`] the row of tables that the threads share:
+//!   current, sealed, retired.
 //! * [`worker`] is a thread; it [`write`]s, [`read`]s, [`scan`]s and
 //!   [`audit`]s. [`walk`] checks cursors step by
-//!   step, [`visible`] those over visible keys.
+//!   step, [`visible`] those over visible keys, [`statistics`] samples and
+//!   estimates.
+//! * [`fault`] is where a fault can be planted, [`features`] what a run may
+//!   leave out.
 //!
 //! The seed fixes keys, values, kinds, table shapes and each thread's choices.
 //! It does not fix how the threads interleave.
 
 mod audit;
 mod clock;
+mod deletions;
+mod fault;
+pub mod features;
+mod genuine;
 mod ledger;
+mod merged;
+mod operator;
 mod oracle;
+mod order;
 mod plan;
 #[cfg(test)]
 mod planted;
@@ -24,6 +37,8 @@ mod read;
 mod report;
 mod rng;
 mod scan;
+mod shape;
+mod statistics;
 mod subject;
 mod tally;
 mod visible;
@@ -40,8 +55,9 @@ use indicatif::ProgressBar;
 
 use crate::cli::{Format, StressArgs};
 use crate::outcome::{self, Problem};
+use fault::{Fault, NoFault};
+use features::Features;
 use report::Report;
-use subject::{Fault, NoFault};
 use tally::Tally;
 use worker::Worker;
 use world::World;
@@ -57,7 +73,8 @@ const TICK: Duration = Duration::from_millis(20);
 pub fn run(arguments: &StressArgs) -> Result<Report, Problem> {
     let hidden = arguments.quiet || arguments.format == Format::Json;
     let bar = outcome::progress(arguments.seconds.as_secs(), RUNNING, hidden);
-    let world = World::<NoFault>::new(arguments.seed)
+    let features = Features::without(&arguments.without);
+    let world = World::<NoFault>::new(arguments.seed, features)
         .map_err(|error| Problem::Failure(format!("cannot make a table: {error}")))?;
     let report = stress(
         &world,
@@ -168,10 +185,8 @@ fn stalled<F: Fault>(world: &World<F>, operations: u64) -> String {
 /// After the run everything is settled: seals and checks what is left.
 fn check_the_rest<F: Fault>(world: &World<F>, tally: &mut Tally) {
     let mut worker = Worker::new(world, usize::MAX);
-    let check = |worker: &mut Worker<'_, F>| {
-        if world.clock.settled() != world.clock.reserved() {
-            return Err("some writes never finished".to_owned());
-        }
+    let check = |worker: &mut Worker<'_, F>| -> oracle::Check {
+        world.check_end()?;
         if world.rotate(&world.current())? {
             worker.tally.add(tally::Op::Rotate, 1);
         }

@@ -4,7 +4,8 @@
 //! ([`Plan`]), which of them one table acknowledged ([`Ledger`]), and below
 //! which edge all are finished ([`Clock`]). From these follow three rules:
 //!
-//! 1. *Exact*: at a snapshot below the edge, there is one right answer.
+//! 1. *Exact*: at a snapshot below the edge, there is one right answer. It depends
+//!    on whether the reader sees everything or, through a view, what was committed.
 //! 2. *Complete*: between two neighbouring entries of a scan lies no entry
 //!    that was finished before the scan took that step.
 //! 3. *Genuine*: whatever is read, at any time, is what the writer of its
@@ -19,6 +20,7 @@ use verimem::{Lookup, MergeBase};
 use super::clock::Clock;
 use super::ledger::Ledger;
 use super::plan::{KEYS, Plan, Rank, is_tombstone};
+use super::subject::At;
 
 /// A check's result; the error says what is wrong.
 pub type Check<T = ()> = Result<T, String>;
@@ -79,6 +81,18 @@ impl Expected {
     }
 }
 
+/// What was acknowledged of a key before a read began; nothing for a reader that did
+/// not look.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Floor {
+    /// The newest entry or range deletion.
+    pub newest: Option<u64>,
+    /// The newest range deletion.
+    pub covering: Option<u64>,
+    /// The settled edge.
+    pub settled: u64,
+}
+
 /// The rules for one table.
 #[derive(Clone, Copy)]
 pub struct Oracle<'w> {
@@ -88,21 +102,52 @@ pub struct Oracle<'w> {
     pub clock: &'w Clock,
     /// Which are in the table.
     pub ledger: &'w Ledger,
+    /// What was aborted with numbers below this one is not seen.
+    pub hides_below: u64,
 }
 
 impl Oracle<'_> {
+    /// The same rules for a reader at this time.
+    pub fn at(&self, at: &At) -> Self {
+        Self {
+            hides_below: if at.view.is_some() { u64::MAX } else { 0 },
+            ..*self
+        }
+    }
+
+    fn sees(&self, sequence: u64) -> bool {
+        sequence >= self.hides_below || !self.ledger.aborted(sequence)
+    }
+
+    /// The newest range deletion that covers the key at a snapshot.
+    fn covering(&self, rank: Rank, snapshot: u64) -> Option<u64> {
+        let covering = self.ledger.covering(rank);
+        covering
+            .filter(|sequence| *sequence <= snapshot && self.sees(*sequence))
+            .max()
+    }
+
     /// What the table holds of a key at a snapshot below the settled edge.
     pub fn expected(&self, rank: Rank, snapshot: u64) -> Expected {
-        let mut expected = Expected::default();
+        self.history(rank, snapshot, |sequence| self.kind(sequence))
+    }
+
+    /// As [`expected`](Self::expected), by the kinds that entries have for `kind`.
+    pub fn history(&self, rank: Rank, snapshot: u64, kind: impl Fn(u64) -> Kind) -> Expected {
+        let base = self.covering(rank, snapshot);
+        let mut expected = Expected {
+            merges: Vec::new(),
+            base,
+        };
         self.plan.newest_first(
             rank,
-            self.ledger.first,
+            base.unwrap_or(self.ledger.first),
             snapshot.saturating_add(1),
             |sequence| {
-                if !self.ledger.contains(sequence) {
+                if !self.ledger.contains(sequence) || !self.sees(sequence) {
                     return true;
                 }
-                if self.plan.kind(sequence) == Kind::MERGE {
+                if kind(sequence) == Kind::MERGE {
                     expected.merges.push(sequence);
                     return true;
                 }
@@ -113,16 +158,39 @@ impl Oracle<'_> {
         expected
     }
 
-    /// The newest acknowledged entry of a key, which any later read at a
-    /// snapshot not below it must find, or a newer one.
-    pub fn floor(&self, rank: Rank) -> Option<u64> {
-        let mut floor = None;
+    /// The newest entry of a key at a snapshot, whatever is deleted or hidden.
+    pub fn newest_entry(&self, rank: Rank, snapshot: u64) -> Option<u64> {
+        self.newest_member(rank, snapshot.saturating_add(1))
+    }
+
+    fn newest_member(&self, rank: Rank, below: u64) -> Option<u64> {
+        let mut newest = None;
         self.plan
-            .newest_first(rank, self.ledger.first, self.clock.reserved(), |sequence| {
-                floor = self.ledger.contains(sequence).then_some(sequence);
-                floor.is_none()
+            .newest_first(rank, self.ledger.first, below, |sequence| {
+                newest = self.ledger.contains(sequence).then_some(sequence);
+                newest.is_none()
             });
-        floor
+        newest
+    }
+
+    /// What is acknowledged of a key, which any later read of everything must find.
+    pub fn floor(&self, rank: Rank) -> Floor {
+        let covering = self.covering(rank, u64::MAX);
+        Floor {
+            newest: self
+                .newest_member(rank, self.clock.reserved())
+                .max(covering),
+            covering,
+            settled: self.clock.settled(),
+        }
+    }
+
+    /// The kind that an entry has in the table.
+    pub fn kind(&self, sequence: u64) -> Kind {
+        match self.ledger.folded(sequence) {
+            Some(_) => Kind::VALUE,
+            None => self.plan.kind(sequence),
+        }
     }
 
     /// Rule 3 for an entry; `settled` is an edge seen at any time.
@@ -138,17 +206,39 @@ impl Oracle<'_> {
             .rank_of(user_key)
             .ok_or_else(|| format!("nobody writes the key {user_key:02x?}"))?;
         self.certify_number(rank, sequence, settled)?;
-        if self.plan.kind(sequence) != kind {
-            return Err(format!(
-                "sequence {sequence} has kind {kind:?}, its writer wrote {:?}",
-                self.plan.kind(sequence)
-            ));
-        }
-        self.certify_value(sequence, entry.value)?;
+        self.certify_content(rank, sequence, kind, entry.value, settled)?;
         Ok(Position::new(rank, sequence))
     }
 
-    fn certify_number(&self, rank: Rank, sequence: u64, settled: u64) -> Check {
+    /// That kind and value are right. What was not finished by `settled` may have been
+    /// folded without the ledger's knowing yet.
+    pub fn certify_content(
+        &self,
+        rank: Rank,
+        sequence: u64,
+        kind: Kind,
+        value: &[u8],
+        settled: u64,
+    ) -> Check {
+        let folded = self.ledger.folded(sequence);
+        if folded.is_none() && sequence >= settled && self.may_be_folded(sequence, kind) {
+            return self.certify_newest_operand(sequence, value);
+        }
+        if self.kind(sequence) != kind {
+            return Err(format!(
+                "sequence {sequence} has kind {kind:?}, its writer wrote {:?}",
+                self.kind(sequence)
+            ));
+        }
+        let mut wanted = Vec::new();
+        match folded {
+            Some(batch) => self.folded_value(rank, sequence, batch, &mut wanted),
+            None => self.plan.value(sequence, &mut wanted),
+        }
+        same_bytes(sequence, &wanted, value)
+    }
+
+    pub fn certify_number(&self, rank: Rank, sequence: u64, settled: u64) -> Check {
         if sequence < self.ledger.first || sequence >= self.clock.reserved() {
             return Err(format!("no writer of this table has sequence {sequence}"));
         }
@@ -164,20 +254,6 @@ impl Oracle<'_> {
             ));
         }
         Ok(())
-    }
-
-    fn certify_value(&self, sequence: u64, value: &[u8]) -> Check {
-        let mut wanted = Vec::new();
-        self.plan.value(sequence, &mut wanted);
-        if wanted == value {
-            return Ok(());
-        }
-        let differs = wanted.iter().zip(value).position(|(a, b)| a != b);
-        Err(format!(
-            "sequence {sequence} has a value of {} bytes, its writer wrote {} bytes, first difference at {differs:?}",
-            value.len(),
-            wanted.len(),
-        ))
     }
 
     /// Rule 2: no finished entry lies strictly between the two places.
@@ -209,16 +285,15 @@ impl Oracle<'_> {
     }
 
     /// Rule 1 for `get`.
-    pub fn lookup_exact(&self, rank: Rank, snapshot: u64, answer: &Lookup<'_>) -> Check {
-        let expected = self.expected(rank, snapshot);
-        self.matches(&expected, answer).map_err(|what| {
-            format!(
-                "get of key {rank} at {snapshot}: {what}; expected {expected:?}, got {answer:?}"
-            )
+    pub fn lookup_exact(&self, rank: Rank, at: &At, answer: &Lookup<'_>) -> Check {
+        let oracle = self.at(at);
+        let expected = oracle.expected(rank, at.snapshot);
+        oracle.matches(rank, &expected, answer).map_err(|what| {
+            format!("get of key {rank} at {at:?}: {what}; expected {expected:?}, got {answer:?}")
         })
     }
 
-    fn matches(&self, expected: &Expected, answer: &Lookup<'_>) -> Check {
+    fn matches(&self, rank: Rank, expected: &Expected, answer: &Lookup<'_>) -> Check {
         match answer {
             Lookup::Merge {
                 operands,
@@ -231,7 +306,7 @@ impl Oracle<'_> {
                     return Err("other merges".to_owned());
                 }
                 for (sequence, operand) in expected.merges.iter().zip(operands) {
-                    self.certify_value(*sequence, operand)?;
+                    self.found(rank, *sequence, Kind::MERGE, operand)?;
                 }
                 match base {
                     MergeBase::Missing => same(expected.base, None),
@@ -249,7 +324,7 @@ impl Oracle<'_> {
                         sequence,
                     } => {
                         same(expected.base, Some(*sequence))?;
-                        self.found(*sequence, *kind, value)
+                        self.found(rank, *sequence, *kind, value)
                     }
                     #[allow(unreachable_patterns, reason = "the library may gain bases")]
                     _ => Err("an unknown base".to_owned()),
@@ -271,123 +346,35 @@ impl Oracle<'_> {
                 kind,
             } => {
                 same(expected.base, Some(*sequence))?;
-                self.found(*sequence, *kind, value)
+                self.found(rank, *sequence, *kind, value)
             }
             #[allow(unreachable_patterns, reason = "the library may gain answers")]
             _ => Err("an unknown answer".to_owned()),
         }
     }
 
-    fn found(&self, sequence: u64, kind: Kind, value: &[u8]) -> Check {
-        if is_tombstone(kind) || self.plan.kind(sequence) != kind {
-            return Err(format!(
-                "kind {kind:?} where {:?} was written",
-                self.plan.kind(sequence)
-            ));
+    fn found(&self, rank: Rank, sequence: u64, kind: Kind, value: &[u8]) -> Check {
+        if is_tombstone(kind) {
+            return Err(format!("a value of kind {kind:?}"));
         }
-        self.certify_value(sequence, value)
-    }
-
-    /// Rule 3 for `get`, and that nothing older than `floor` is the newest.
-    pub fn lookup_racing(
-        &self,
-        rank: Rank,
-        snapshot: u64,
-        floor: Option<u64>,
-        answer: &Lookup<'_>,
-    ) -> Check {
-        self.genuine(rank, snapshot, floor, answer).map_err(|what| {
-            format!(
-                "racing get of key {rank} at {snapshot}, floor {floor:?}: {what}; got {answer:?}"
-            )
-        })
-    }
-
-    fn genuine(&self, rank: Rank, snapshot: u64, floor: Option<u64>, answer: &Lookup<'_>) -> Check {
-        let number = |sequence: u64| self.certify_number(rank, sequence, 0);
-        let newest = match answer {
-            Lookup::NotFound => None,
-            Lookup::Deleted { sequence, kind } => {
-                number(*sequence)?;
-                if !is_tombstone(*kind) || self.plan.kind(*sequence) != *kind {
-                    return Err("another kind".to_owned());
-                }
-                Some(*sequence)
-            }
-            Lookup::Found {
-                value,
-                sequence,
-                kind,
-            } => {
-                number(*sequence)?;
-                self.found(*sequence, *kind, value)?;
-                Some(*sequence)
-            }
-            Lookup::Merge {
-                operands,
-                sequence,
-                base,
-            } => {
-                let last = self.genuine_operands(rank, *sequence, operands)?;
-                let base = match base {
-                    MergeBase::Value {
-                        value,
-                        kind,
-                        sequence,
-                    } => {
-                        self.found(*sequence, *kind, value)?;
-                        Some(*sequence)
-                    }
-                    MergeBase::Deleted { sequence } => Some(*sequence),
-                    _ => None,
-                };
-                if let Some(base) = base {
-                    number(base)?;
-                    if base >= last {
-                        return Err(format!("base {base} is not older than operand {last}"));
-                    }
-                }
-                Some(*sequence)
-            }
-            #[allow(unreachable_patterns, reason = "the library may gain answers")]
-            _ => return Err("an unknown answer".to_owned()),
-        };
-        if newest.is_some_and(|newest| newest > snapshot) {
-            return Err("newer than the snapshot".to_owned());
-        }
-        if newest < floor {
-            Err("an acknowledged entry is missing".to_owned())
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Operands carry their sequence numbers; they must descend from `newest`.
-    fn genuine_operands(&self, rank: Rank, newest: u64, operands: &[&[u8]]) -> Check<u64> {
-        let mut last = None;
-        for operand in operands {
-            let head = operand
-                .first_chunk::<8>()
-                .ok_or("an operand without its number")?;
-            let sequence = u64::from_le_bytes(*head);
-            let in_order = last.map_or(sequence == newest, |last| sequence < last);
-            if !in_order {
-                return Err(format!(
-                    "operand {sequence} after {last:?}, newest {newest}"
-                ));
-            }
-            self.certify_number(rank, sequence, 0)?;
-            if self.plan.kind(sequence) != Kind::MERGE {
-                return Err(format!("operand {sequence} is no merge"));
-            }
-            self.certify_value(sequence, operand)?;
-            last = Some(sequence);
-        }
-        last.ok_or_else(|| "a merge without operands".to_owned())
+        self.certify_content(rank, sequence, kind, value, u64::MAX)
     }
 }
 
-fn same(expected: Option<u64>, got: Option<u64>) -> Check {
+/// That a value is what it should be.
+pub fn same_bytes(sequence: u64, wanted: &[u8], value: &[u8]) -> Check {
+    if wanted == value {
+        return Ok(());
+    }
+    let differs = wanted.iter().zip(value).position(|(a, b)| a != b);
+    Err(format!(
+        "sequence {sequence} has a value of {} bytes, its writer wrote {} bytes, first difference at {differs:?}",
+        value.len(),
+        wanted.len(),
+    ))
+}
+
+pub fn same(expected: Option<u64>, got: Option<u64>) -> Check {
     if expected == got {
         Ok(())
     } else {

@@ -10,8 +10,11 @@
 //! its own way, and each slot belongs to one key: a few hot keys own many
 //! slots each, all others one. Some keys own none and must never be found.
 
+use std::ops::Range;
+
 use verimem::Kind;
 
+use super::features::{Feature, Features};
 use super::rng::{Rng, hash};
 
 const SLOT_BITS: u32 = 12;
@@ -91,6 +94,7 @@ impl Shuffle {
 /// Keys of the plan, and the function from sequence numbers to entries.
 pub struct Plan {
     seed: u64,
+    range_deletions: bool,
     /// All keys, ascending.
     keys: Vec<Box<[u8]>>,
     rank_of_id: Vec<Rank>,
@@ -100,7 +104,7 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of `seed`.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, features: Features) -> Self {
         let mut sorted: Vec<(Box<[u8]>, u64)> = (0..KEYS)
             .map(|id| (key_of_id(seed, id).into(), id))
             .collect();
@@ -114,6 +118,7 @@ impl Plan {
         let keys = sorted.into_iter().map(|(key, _)| key).collect();
         Self {
             seed,
+            range_deletions: features.has(Feature::RangeDeletions),
             keys,
             rank_of_id,
             slots,
@@ -152,16 +157,53 @@ impl Plan {
 
     /// The kind that `sequence` writes.
     pub fn kind(&self, sequence: u64) -> Kind {
-        match hash(&[self.seed, sequence, 1]) % 64 {
+        let h = hash(&[self.seed, sequence, 1]);
+        if self.range_deletions && (h >> 32) % self.between_ranges(sequence >> SLOT_BITS) == 0 {
+            return Kind::RANGE_DELETION;
+        }
+        match h % 64 {
             0..8 => Kind::DELETION,
             8..11 => Kind::SINGLE_DELETION,
             11 => Kind::DELETION_WITH_TIMESTAMP,
             12..24 => Kind::MERGE,
             24 => Kind::BLOB_INDEX,
             25 => Kind::WIDE_COLUMN_ENTITY,
+            26 => Kind::VALUE_PREFERRED_SEQNO,
             // A kind that nobody has defined is stored like any other.
-            26 => Kind(0x55),
+            27 => Kind(0x55),
             _ => Kind::VALUE,
+        }
+    }
+
+    /// One in so many writes of an epoch deletes a range. Some epochs have none.
+    fn between_ranges(&self, epoch: u64) -> u64 {
+        [32, 128, 512, u64::MAX][(hash(&[self.seed, epoch, 7]) % 4) as usize]
+    }
+
+    /// The keys that `sequence` deletes if it deletes a range, the end excluded. A
+    /// range may be empty.
+    pub fn range(&self, sequence: u64) -> Range<Rank> {
+        let h = hash(&[self.seed, sequence, 8]);
+        let most = match h % 64 {
+            0 => KEYS,
+            1..8 => 256,
+            _ => 16,
+        };
+        let begin = self.rank(sequence);
+        let end = (u64::from(begin) + (h >> 8) % most).min(KEYS);
+        begin..end as Rank
+    }
+
+    /// Where the range ends: at the key that is not part of it any more, or just
+    /// behind the last one that is.
+    fn push_end(&self, sequence: u64, out: &mut Vec<u8>) {
+        let range = self.range(sequence);
+        let behind = hash(&[self.seed, sequence, 9]) % 2 == 0;
+        if u64::from(range.end) == KEYS || (behind && !range.is_empty()) {
+            out.extend_from_slice(self.key(range.end - 1));
+            out.push(0);
+        } else {
+            out.extend_from_slice(self.key(range.end));
         }
     }
 
@@ -169,6 +211,9 @@ impl Plan {
     /// the sequence number, because operands are lent without theirs.
     pub fn value(&self, sequence: u64, out: &mut Vec<u8>) {
         let kind = self.kind(sequence);
+        if kind == Kind::RANGE_DELETION {
+            return self.push_end(sequence, out);
+        }
         if is_tombstone(kind) {
             return;
         }
@@ -228,8 +273,14 @@ pub fn is_tombstone(kind: Kind) -> bool {
         Kind::DELETION,
         Kind::SINGLE_DELETION,
         Kind::DELETION_WITH_TIMESTAMP,
+        Kind::RANGE_DELETION,
     ]
     .contains(&kind)
+}
+
+/// Whether the operand that `sequence` writes stands for everything below it.
+pub fn resets(sequence: u64) -> bool {
+    sequence % 8 == 5
 }
 
 fn slots_of_id(id: u64) -> Vec<u16> {
@@ -269,6 +320,10 @@ fn key_of_id(seed: u64, id: u64) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn plan(seed: u64) -> Plan {
+        Plan::new(seed, Features::without(&[]))
+    }
+
     #[test]
     fn each_epoch_is_a_permutation() {
         for epoch in 0..64 {
@@ -284,7 +339,7 @@ mod tests {
 
     #[test]
     fn keys_are_distinct_and_know_themselves() {
-        let plan = Plan::new(1);
+        let plan = plan(1);
         for rank in 0..KEYS as Rank {
             assert_eq!(plan.rank_of(plan.key(rank)), Some(rank));
             assert!(rank == 0 || plan.key(rank - 1) < plan.key(rank));
@@ -296,7 +351,7 @@ mod tests {
 
     #[test]
     fn history_is_the_inverse_of_rank() {
-        let plan = Plan::new(9);
+        let plan = plan(9);
         let (from, below) = (100, 4 * SLOTS + 17);
         let mut total = 0;
         for rank in 0..KEYS as Rank {
@@ -314,17 +369,37 @@ mod tests {
 
     #[test]
     fn values_differ_and_merges_name_themselves() {
-        let plan = Plan::new(1);
+        let plan = plan(1);
         let (mut value, mut merges) = (Vec::new(), 0);
         for sequence in 0..10_000u64 {
             value.clear();
             plan.value(sequence, &mut value);
-            assert!(!is_tombstone(plan.kind(sequence)) || value.is_empty());
+            let kind = plan.kind(sequence);
+            assert!(!is_tombstone(kind) || kind == Kind::RANGE_DELETION || value.is_empty());
             if plan.kind(sequence) == Kind::MERGE {
                 assert_eq!(value[..8], sequence.to_le_bytes());
                 merges += 1;
             }
         }
         assert!(merges > 1_000);
+    }
+    #[test]
+    fn d1_ranges_end_where_they_say() {
+        let (mut end, mut ranges, mut empty) = (Vec::new(), 0, 0);
+        let plan = plan(1);
+        for sequence in (0..40 * SLOTS).filter(|one| plan.kind(*one) == Kind::RANGE_DELETION) {
+            end.clear();
+            plan.value(sequence, &mut end);
+            let range = plan.range(sequence);
+            assert_eq!(range.start, plan.rank(sequence));
+            let covered = (0..KEYS as Rank)
+                .filter(|rank| (plan.key(range.start)..&end[..]).contains(&plan.key(*rank)));
+            assert!(covered.eq(range.clone()), "{sequence}: {range:?}");
+            ranges += 1;
+            empty += u64::from(range.is_empty());
+        }
+        assert!(ranges > 500 && empty > 5, "{ranges} {empty}");
+        let none = Plan::new(1, Features::without(&[Feature::RangeDeletions]));
+        assert!((0..4 * SLOTS).all(|sequence| none.kind(sequence) != Kind::RANGE_DELETION));
     }
 }

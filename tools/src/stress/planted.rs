@@ -1,21 +1,25 @@
 //! Faults planted on purpose: the oracle has to catch each of them.
 
+mod features;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use verimem::EntryRef;
 use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 use verimem::{Lookup, MemTable};
 
-use super::subject::{Fault, NoFault};
+use super::fault::{Fault, NoFault};
+use super::features::{Feature, Features};
 use super::world::World;
 use super::{Report, stress};
 
 /// Long enough for every fault below, which stops the run when it shows.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn report<F: Fault>(threads: usize, seconds: Duration) -> Report {
-    let world = World::<F>::new(11).unwrap();
+fn report<F: Fault>(threads: usize, seconds: Duration, features: Features) -> Report {
+    let world = World::<F>::new(11, features).unwrap();
     let bar = indicatif::ProgressBar::hidden();
     stress(&world, threads, seconds, &bar)
 }
@@ -23,25 +27,46 @@ fn report<F: Fault>(threads: usize, seconds: Duration) -> Report {
 /// With one thread (no race can excuse a miss) and with several.
 fn assert_caught<F: Fault>(signs: &[&str]) {
     for threads in [1, 3] {
-        let report = report::<F>(threads, PATIENCE);
-        assert!(
-            !report.passed() && report.violations > 0,
-            "{threads} threads: not caught"
-        );
-        let told = report
-            .details
-            .iter()
-            .any(|detail| signs.iter().any(|sign| detail.contains(sign)));
-        assert!(told, "{threads} threads: {:#?}", report.details);
+        assert_caught_by::<F>(threads, signs);
     }
+}
+
+fn assert_caught_by<F: Fault>(threads: usize, signs: &[&str]) {
+    let report = report::<F>(threads, PATIENCE, Features::without(&[]));
+    assert!(
+        !report.passed() && report.violations > 0,
+        "{threads} threads: not caught"
+    );
+    let told = report
+        .details
+        .iter()
+        .any(|detail| signs.iter().any(|sign| detail.contains(sign)));
+    assert!(told, "{threads} threads: {:#?}", report.details);
 }
 
 #[test]
 fn honest_table_passes() {
     for threads in [1, 2, 5] {
-        let report = report::<NoFault>(threads, Duration::from_millis(1500));
+        let all = Features::without(&[]);
+        let report = report::<NoFault>(threads, Duration::from_millis(1500), all);
         assert!(report.passed(), "{report}");
         assert_eq!(report.violations, 0);
+    }
+}
+
+#[test]
+fn honest_table_passes_whatever_is_left_out() {
+    let each = Feature::value_variants().iter().map(std::slice::from_ref);
+    for left_out in each.chain([Feature::value_variants()]) {
+        let features = Features::without(left_out);
+        let report = report::<NoFault>(2, Duration::from_secs(1), features);
+        assert!(report.passed(), "without {left_out:?}: {report}");
+        assert_eq!(report.features, features.names());
+        let count = |name: &str| report.kinds[name] > 0;
+        assert_eq!(count("range_delete"), features.has(Feature::RangeDeletions));
+        assert_eq!(count("get_merged"), features.has(Feature::Merges));
+        assert_eq!(count("batch_aborted"), features.has(Feature::Sequencer));
+        assert_eq!(count("sample"), features.has(Feature::Statistics));
     }
 }
 
@@ -49,8 +74,8 @@ fn honest_table_passes() {
 struct LosesAnEntry;
 
 impl Fault for LosesAnEntry {
-    fn loses(&self, sequence: u64) -> bool {
-        sequence % 5_000 == 4_999
+    fn loses(&self, entry: &EntryRef<'_>) -> bool {
+        entry.sequence % 5_000 == 4_999
     }
 }
 

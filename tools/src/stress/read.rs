@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use verimem::Lookup;
-use verimem::MAX_SEQUENCE_NUMBER;
 
-use super::oracle::{Check, Expected};
+use super::fault::Fault;
+use super::features::Feature;
+use super::oracle::{Check, Floor, Oracle};
 use super::plan::{KEYS, Rank};
-use super::subject::Fault;
+use super::statistics;
+use super::subject::At;
 use super::tally::Op;
 use super::worker::Worker;
 use super::world::Generation;
@@ -16,12 +18,14 @@ use super::world::Generation;
 pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     let generation = Arc::clone(&worker.view);
     let rank = key(worker, &generation);
-    let result = match worker.rng.below(18) {
+    let result = match worker.rng.below(24) {
         0..4 => racing(worker, &generation, rank),
         4..8 => newest(worker, &generation, rank),
         8..11 => old(worker, &generation, rank),
         11..14 => entry(worker, &generation, rank),
         14..16 => several(worker, &generation),
+        16..20 => merged(worker, &generation, rank),
+        20 | 21 => statistics::step(worker, &generation),
         _ => contains(worker, &generation, rank),
     };
     result.map_err(|what| format!("table {}: {what}", generation.ledger.number))
@@ -29,7 +33,7 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
 
 /// Any key, or one of those that were written lately.
 fn key<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Rank {
-    let reserved = worker.world.clock.reserved();
+    let reserved = worker.world.clock().reserved();
     if reserved > generation.ledger.first && worker.rng.one_in(2) {
         let recent = (reserved - generation.ledger.first).min(256);
         return worker
@@ -53,29 +57,69 @@ fn count<F: Fault>(worker: &mut Worker<'_, F>, answer: &Lookup<'_>) {
 fn racing<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank: Rank) -> Check {
     let world = worker.world;
     let oracle = world.oracle(&generation.ledger);
-    // Without a floor the reader has no order with the writer but the table's.
-    let floor = if worker.rng.one_in(2) {
-        oracle.floor(rank)
-    } else {
-        None
-    };
-    let answer = get(generation, world.plan.key(rank), MAX_SEQUENCE_NUMBER)?;
-    oracle.lookup_racing(rank, MAX_SEQUENCE_NUMBER, floor, &answer)?;
+    let floor = floor(worker, &oracle, rank);
+    let answer = get(generation, world.plan.key(rank), &At::now())?;
+    oracle.lookup_racing(rank, floor, &answer)?;
     count(worker, &answer);
     Ok(())
 }
 
+/// Without a floor the reader has no order with the writer but the table's.
+fn floor<F: Fault>(worker: &mut Worker<'_, F>, oracle: &Oracle<'_>, rank: Rank) -> Floor {
+    if worker.rng.one_in(2) {
+        oracle.floor(rank)
+    } else {
+        Floor::default()
+    }
+}
+
 /// Reads at the newest snapshot that has one right answer.
 fn newest<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank: Rank) -> Check {
-    let world = worker.world;
-    let Some(snapshot) = world.clock.settled().checked_sub(1) else {
+    let Some(at) = newest_time(worker, generation)? else {
         return Ok(());
     };
-    let answer = get(generation, world.plan.key(rank), snapshot)?;
+    let answer = exact(worker, generation, rank, &at)?;
+    count(worker, &answer);
+    Ok(())
+}
+
+/// Reads a key once when there is one right answer.
+pub fn exact<'t, F: Fault>(
+    worker: &Worker<'_, F>,
+    generation: &'t Generation<F>,
+    rank: Rank,
+    at: &At,
+) -> Check<Lookup<'t>> {
+    let world = worker.world;
+    let answer = get(generation, world.plan.key(rank), at)?;
     world
         .oracle(&generation.ledger)
-        .lookup_exact(rank, snapshot, &answer)?;
-    count(worker, &answer);
+        .lookup_exact(rank, at, &answer)?;
+    Ok(answer)
+}
+
+/// Reads a key with its operands merged, maybe while it is written.
+fn merged<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank: Rank) -> Check {
+    let world = worker.world;
+    if !world.features.has(Feature::Merges) {
+        return Ok(());
+    }
+    let oracle = world.oracle(&generation.ledger);
+    let (at, floor) = match worker.rng.below(4) {
+        0 => (Some(At::now()), Some(floor(worker, &oracle, rank))),
+        1 => (newest_time(worker, generation)?, None),
+        _ => (old_time(worker, generation)?, None),
+    };
+    let Some(at) = at else { return Ok(()) };
+    let answer = generation
+        .subject
+        .get_merged(world.plan.key(rank), &at)
+        .map_err(|error| format!("get_merged of key {rank} at {at:?} fails: {error}"))?;
+    match floor {
+        Some(floor) => oracle.merged_racing(rank, floor, &answer)?,
+        None => oracle.merged_exact(rank, &at, &answer)?,
+    }
+    worker.tally.add(Op::GetMerged, 1);
     Ok(())
 }
 
@@ -90,19 +134,19 @@ fn several<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> 
     let count = worker.rng.below(MOST_KEYS);
     let ranks: Vec<_> = (0..count).map(|_| key(worker, generation)).collect();
     let keys: Vec<_> = ranks.iter().map(|rank| world.plan.key(*rank)).collect();
-    let snapshot = if worker.rng.one_in(2) {
+    let at = if worker.rng.one_in(2) {
         None
     } else {
-        old_snapshot(worker, generation)
+        old_time(worker, generation)?
     };
-    let floors: Vec<_> = match snapshot {
+    let floors: Vec<_> = match at {
         None => ranks.iter().map(|rank| oracle.floor(*rank)).collect(),
         Some(_) => Vec::new(),
     };
     let answers = generation
         .subject
-        .multi_get(&keys, snapshot.unwrap_or(MAX_SEQUENCE_NUMBER))
-        .map_err(|error| format!("multi_get of {count} keys at {snapshot:?} fails: {error}"))?;
+        .multi_get(&keys, &at.clone().unwrap_or_else(At::now))
+        .map_err(|error| format!("multi_get of {count} keys at {at:?} fails: {error}"))?;
     if answers.len() != ranks.len() {
         return Err(format!(
             "multi_get of {count} keys: {} answers",
@@ -110,9 +154,9 @@ fn several<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> 
         ));
     }
     for (index, (rank, answer)) in ranks.iter().zip(&answers).enumerate() {
-        match snapshot {
-            Some(snapshot) => oracle.lookup_exact(*rank, snapshot, answer),
-            None => oracle.lookup_racing(*rank, MAX_SEQUENCE_NUMBER, floors[index], answer),
+        match &at {
+            Some(at) => oracle.lookup_exact(*rank, at, answer),
+            None => oracle.lookup_racing(*rank, floors[index], answer),
         }
         .map_err(|what| format!("multi_get, answer {index} of {count}: {what}"))?;
     }
@@ -122,24 +166,57 @@ fn several<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> 
 
 /// Reads twice at an old snapshot.
 fn old<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank: Rank) -> Check {
-    let world = worker.world;
-    let Some(snapshot) = old_snapshot(worker, generation) else {
+    let Some(at) = old_time(worker, generation)? else {
         return Ok(());
     };
-    let key = world.plan.key(rank);
-    let answer = get(generation, key, snapshot)?;
-    world
-        .oracle(&generation.ledger)
-        .lookup_exact(rank, snapshot, &answer)?;
-    let again = get(generation, key, snapshot)?;
+    let answer = exact(worker, generation, rank, &at)?;
+    let again = get(generation, worker.world.plan.key(rank), &at)?;
     // By their text: everything in an answer is part of it.
     if format!("{answer:?}") != format!("{again:?}") {
         return Err(format!(
-            "get of key {rank} at {snapshot} first {answer:?}, then {again:?}"
+            "get of key {rank} at {at:?} first {answer:?}, then {again:?}"
         ));
     }
     worker.tally.add(Op::GetOldSnapshot, 1);
     Ok(())
+}
+
+/// Now, if there is one right answer now: through a view, or all below the settled edge.
+fn newest_time<F: Fault>(
+    worker: &mut Worker<'_, F>,
+    generation: &Generation<F>,
+) -> Check<Option<At>> {
+    if worker.rng.one_in(2)
+        && let Some(view) = worker.look(generation)?
+    {
+        worker.tally.add(Op::ReadView, 1);
+        return Ok(Some(At {
+            snapshot: view.sequence(),
+            view: Some(view),
+        }));
+    }
+    let settled = worker.world.clock().settled();
+    Ok(settled.checked_sub(1).map(At::all))
+}
+
+/// An old snapshot, of everything or seen through a view.
+pub fn old_time<F: Fault>(
+    worker: &mut Worker<'_, F>,
+    generation: &Generation<F>,
+) -> Check<Option<At>> {
+    let Some(snapshot) = old_snapshot(worker, generation) else {
+        return Ok(None);
+    };
+    if worker.rng.one_in(2)
+        && let Some(view) = worker.look(generation)?
+    {
+        worker.tally.add(Op::ReadView, 1);
+        return Ok(Some(At {
+            snapshot: snapshot.min(view.sequence()),
+            view: Some(view),
+        }));
+    }
+    Ok(Some(At::all(snapshot)))
 }
 
 /// A snapshot below the settled edge, preferably within the table's life.
@@ -147,7 +224,7 @@ pub fn old_snapshot<F: Fault>(
     worker: &mut Worker<'_, F>,
     generation: &Generation<F>,
 ) -> Option<u64> {
-    let settled = worker.world.clock.settled();
+    let settled = worker.world.clock().settled();
     let end = generation
         .ledger
         .end
@@ -173,12 +250,12 @@ fn entry<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank:
         .get_entry(world.plan.key(rank), snapshot)
         .map_err(|error| format!("get_entry of key {rank} at {snapshot} fails: {error}"))?;
     let oracle = world.oracle(&generation.ledger);
-    let expected: Expected = oracle.expected(rank, snapshot);
+    let expected = oracle.newest_entry(rank, snapshot);
     if let Some(found) = found {
-        oracle.certify(&found, world.clock.settled())?;
+        oracle.certify(&found, world.clock().settled())?;
     }
     let sequence = found.map(|found| found.sequence);
-    if sequence != expected.newest() {
+    if sequence != expected {
         return Err(format!(
             "get_entry of key {rank} at {snapshot} finds {sequence:?}, expected {expected:?}"
         ));
@@ -209,13 +286,9 @@ fn contains<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, ra
     Ok(())
 }
 
-fn get<'t, F: Fault>(
-    generation: &'t Generation<F>,
-    key: &[u8],
-    snapshot: u64,
-) -> Check<Lookup<'t>> {
+fn get<'t, F: Fault>(generation: &'t Generation<F>, key: &[u8], at: &At) -> Check<Lookup<'t>> {
     generation
         .subject
-        .get(key, snapshot)
-        .map_err(|error| format!("get of {key:02x?} at {snapshot} fails: {error}"))
+        .get(key, at)
+        .map_err(|error| format!("get of {key:02x?} at {at:?} fails: {error}"))
 }

@@ -21,14 +21,17 @@ pub struct Report {
     pub seconds: f64,
     /// The seed.
     pub seed: u64,
+    /// What was driven beside adds, lookups and cursors.
+    pub features: Vec<String>,
     /// Threads.
     pub threads: usize,
     /// Operations per second.
     pub ops_per_sec: f64,
     /// Tables that were sealed and replaced.
     pub tables: u64,
-    /// Count per kind of operation. `put`, `delete`, `single_delete` and
-    /// `merge` count written entries once more, by what they are.
+    /// Count per kind of operation. `put`, `delete`, `single_delete`, `merge`,
+    /// `range_delete` and `fold` count written entries once more, by what they are;
+    /// `batch_*` and `abort_*` count whole batches, `read_view` reads through a view.
     pub kinds: BTreeMap<&'static str, u64>,
     /// Kinds that hardly ran: the run says nothing about them.
     pub neglected: Vec<String>,
@@ -40,7 +43,7 @@ pub struct Report {
 
 impl Report {
     /// Of a finished run.
-    pub fn new<F: super::subject::Fault>(
+    pub fn new<F: super::fault::Fault>(
         world: &World<F>,
         threads: usize,
         asked: Duration,
@@ -50,7 +53,7 @@ impl Report {
         let details = world.violations();
         // A run cut short by a violation has a better reason to fail.
         let neglected = if details.is_empty() {
-            tally.neglected(asked)
+            tally.neglected(asked, world.features)
         } else {
             Vec::new()
         };
@@ -64,6 +67,7 @@ impl Report {
             violations: details.len(),
             seconds: elapsed.as_secs_f64(),
             seed: world.seed,
+            features: world.features.names(),
             threads,
             ops_per_sec: per_second(tally.operations(), elapsed),
             tables: tally.of(Op::Rotate),

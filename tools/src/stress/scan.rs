@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::audit;
+use super::fault::Fault;
 use super::oracle::{Check, Oracle, Position};
 use super::plan::{KEYS, Rank};
-use super::subject::Fault;
 use super::tally::Op;
 use super::visible::visible;
 use super::walk::{self, OwnedWalk, check_backward, check_forward};
@@ -36,14 +36,14 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
 fn target<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Position {
     let rank = worker.rng.below(KEYS) as Rank;
     let first = generation.ledger.first;
-    let life = worker.world.clock.reserved().saturating_sub(first) + 2;
+    let life = worker.world.clock().reserved().saturating_sub(first) + 2;
     Position::new(rank, first.saturating_sub(1) + worker.rng.below(life))
 }
 
 fn seek<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Check {
     let world = worker.world;
     let to = target(worker, generation);
-    let settled = world.clock.settled();
+    let settled = world.clock().settled();
     let mut cursor = generation.subject.cursor();
     cursor.seek(world.plan.key(to.rank), to.sequence.0);
     check_forward(
@@ -60,7 +60,7 @@ fn seek<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Che
 fn seek_for_prev<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Check {
     let world = worker.world;
     let to = target(worker, generation);
-    let settled = world.clock.settled();
+    let settled = world.clock().settled();
     let mut cursor = generation.subject.cursor();
     cursor.seek_for_prev(world.plan.key(to.rank), to.sequence.0);
     check_backward(
@@ -81,7 +81,7 @@ fn scan<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, forwar
     let steps = 1 + worker.rng.below(STEPS);
     let from_end = worker.rng.one_in(8);
     let to = target(worker, generation);
-    let settled = world.clock.settled();
+    let settled = world.clock().settled();
     let mut cursor = generation.subject.cursor();
     let from = match (forward, from_end) {
         (true, true) => {

@@ -1,51 +1,54 @@
-//! The table under test, and the one place where a fault can be planted.
+//! The table under test, with its fault.
 //!
-//! Everything the stress run does to a table goes through [`Subject`]. Its
-//! [`Fault`] does nothing in the command; tests plant faults there to see that
-//! the oracle catches them.
+//! Everything the stress run does to a table goes through [`Subject`].
 
+use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use verimem::EntryRef;
 use verimem::Hint;
+use verimem::merge::Merged;
 use verimem::rep;
-use verimem::{Error, Lookup, MemTable, Result, VisibleIter, Writer};
+use verimem::sequencer::ReadView;
+use verimem::{
+    Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, RangeStats, Result, Visibility,
+    VisibleIter, Writer,
+};
 
-use std::ops::Bound;
+use super::fault::Fault;
 
-/// A way for a table to be wrong. Each method's default is to be right.
-pub trait Fault: Default + Send + Sync + 'static {
-    /// The entry is acknowledged, but not stored.
-    fn loses(&self, _sequence: u64) -> bool {
-        false
+/// When a read takes place.
+#[derive(Clone)]
+pub struct At {
+    /// The snapshot.
+    pub snapshot: u64,
+    /// What is seen of the snapshot, if not all of it.
+    pub view: Option<ReadView>,
+}
+
+impl At {
+    /// All that is in the table at a snapshot.
+    pub fn all(snapshot: u64) -> Self {
+        Self {
+            snapshot,
+            view: None,
+        }
     }
-    /// The entry is stored, but its writer is told that the table is sealed.
-    fn denies(&self, _sequence: u64) -> bool {
-        false
+
+    /// All that is in the table right now.
+    pub fn now() -> Self {
+        Self::all(MAX_SEQUENCE_NUMBER)
     }
-    /// The snapshot that reads really use.
-    fn snapshot(&self, snapshot: u64) -> u64 {
-        snapshot
-    }
-    /// What becomes of a lookup's answer.
-    fn lookup<'t>(&self, _table: &'t MemTable, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
-        answer
-    }
-    /// What becomes of an entry that a cursor yields.
-    fn entry<'t>(&self, entry: EntryRef<'t>) -> EntryRef<'t> {
-        entry
-    }
-    /// Cursors pass over the entry.
-    fn hides(&self, _entry: &EntryRef<'_>) -> bool {
-        false
-    }
-    /// A second write of the same entry is accepted.
-    fn accepts_duplicates(&self) -> bool {
-        false
-    }
-    /// A sealed table acknowledges writes.
-    fn accepts_when_sealed(&self) -> bool {
-        false
+}
+
+impl fmt::Debug for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.snapshot)?;
+        match &self.view {
+            Some(view) => write!(f, " through the view of {}", view.sequence()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -64,6 +67,22 @@ pub enum Way {
     AtOnce,
     /// By `Writer::add_batch` of an exclusive writer.
     ExclusiveAtOnce,
+}
+
+impl Way {
+    /// Whether nobody else may be inside of the table.
+    pub fn is_exclusive(self) -> bool {
+        matches!(self, Self::Exclusive | Self::ExclusiveAtOnce)
+    }
+
+    /// The same beside others.
+    pub fn shared(self) -> Self {
+        match self {
+            Self::Exclusive => Self::Batch,
+            Self::ExclusiveAtOnce => Self::AtOnce,
+            way => way,
+        }
+    }
 }
 
 /// How far a single add came.
@@ -87,16 +106,23 @@ pub struct Subject<F> {
 
 impl<F: Fault> Subject<F> {
     /// Wraps a table.
-    pub fn new(table: MemTable) -> Self {
+    pub fn new(table: MemTable, fault: F) -> Self {
         Self {
             table: Arc::new(table),
-            fault: Arc::default(),
+            fault: Arc::new(fault),
         }
     }
 
-    /// Writes entries in order; answers with how many were acknowledged, and
-    /// with the error that ended the writing, if any.
-    pub fn write(&self, way: Way, entries: &[EntryRef<'_>]) -> (usize, Result<()>) {
+    /// Writes entries in order, and calls `acknowledged` with each; answers with how
+    /// many were acknowledged, and with the error that ended the writing, if any.
+    /// Operands are folded with what `base` lets see.
+    pub fn write<'e>(
+        &self,
+        way: Way,
+        entries: &[EntryRef<'e>],
+        base: Option<&ReadView>,
+        mut acknowledged: impl FnMut(&EntryRef<'e>),
+    ) -> (usize, Result<()>) {
         let mut hint = Hint::new();
         let mut writer = match way {
             Way::Add => None,
@@ -109,15 +135,16 @@ impl<F: Fault> Subject<F> {
                 Err(error) => return (0, Err(error)),
             },
         };
+        if let (Some(writer), Some(base)) = (&mut writer, base)
+            && !self.fault.folds_aborted()
+        {
+            writer.fold_with(base);
+        }
         let mut done = 0;
         while let Some(entry) = entries.get(done) {
-            let (added, result) = match (&mut writer, way) {
-                (_, _) if self.fault.loses(entry.sequence) => (1, Ok(())),
-                (None, _) => {
-                    one(self
-                        .table
-                        .add(entry.sequence, entry.kind, entry.user_key, entry.value))
-                }
+            let (mut added, result) = match (&mut writer, way) {
+                (_, _) if self.fault.loses(entry) => (1, Ok(())),
+                (None, _) => one(self.add(entry)),
                 (Some(writer), Way::AtOnce | Way::ExclusiveAtOnce) => {
                     at_once(writer, self.untouched(&entries[done..]))
                 }
@@ -132,18 +159,41 @@ impl<F: Fault> Subject<F> {
                     one(writer.add(entry.sequence, entry.kind, entry.user_key, entry.value))
                 }
             };
-            done += added;
-            match result {
-                Ok(()) if self.fault.denies(entries[done - 1].sequence) => {
-                    return (done - 1, Err(Error::Sealed));
+            let mut result = match result {
+                Err(Error::Duplicate) if self.fault.accepts_duplicates() => {
+                    added += 1;
+                    Ok(())
                 }
-                Ok(()) => {}
-                Err(Error::Duplicate) if self.fault.accepts_duplicates() => done += 1,
-                Err(Error::Sealed) if self.fault.accepts_when_sealed() => done += 1,
-                Err(error) => return (done, Err(error)),
+                Err(Error::Sealed) if self.fault.accepts_when_sealed() => {
+                    added += 1;
+                    Ok(())
+                }
+                result => result,
+            };
+            if result.is_ok() && self.fault.denies(entries[done + added - 1].sequence) {
+                added -= 1;
+                result = Err(Error::Sealed);
+            }
+            entries[done..done + added]
+                .iter()
+                .for_each(&mut acknowledged);
+            done += added;
+            if result.is_err() {
+                return (done, result);
             }
         }
         (done, Ok(()))
+    }
+
+    /// `MemTable::add`, or `MemTable::delete_range`.
+    fn add(&self, entry: &EntryRef<'_>) -> Result<()> {
+        if entry.kind == Kind::RANGE_DELETION {
+            return self
+                .table
+                .delete_range(entry.sequence, entry.user_key, entry.value);
+        }
+        self.table
+            .add(entry.sequence, entry.kind, entry.user_key, entry.value)
     }
 
     /// The entries up to one that is denied, or before one that is lost; at
@@ -152,26 +202,75 @@ impl<F: Fault> Subject<F> {
         let denied = entries
             .iter()
             .position(|entry| self.fault.denies(entry.sequence));
-        let lost = entries
-            .iter()
-            .position(|entry| self.fault.loses(entry.sequence));
+        let lost = entries.iter().position(|entry| self.fault.loses(entry));
         let end = denied.map_or(entries.len(), |denied| denied + 1);
         &entries[..end.min(lost.unwrap_or(entries.len()))]
     }
 
-    /// `MemTable::get`.
-    pub fn get(&self, key: &[u8], snapshot: u64) -> Result<Lookup<'_>> {
-        let answer = self.table.get(key, self.fault.snapshot(snapshot))?;
+    /// A snapshot as reads really use it.
+    fn snapshot(&self, at: &At) -> u64 {
+        self.fault.snapshot(at.snapshot)
+    }
+
+    /// A view as reads really use it.
+    fn view<'v>(&self, at: &'v At) -> Option<&'v ReadView> {
+        at.view.as_ref().filter(|_| !self.fault.sees_all())
+    }
+
+    /// `MemTable::get`, or `Reader::get` through a view.
+    pub fn get(&self, key: &[u8], at: &At) -> Result<Lookup<'_>> {
+        let snapshot = self.snapshot(at);
+        let answer = match self.view(at) {
+            None => self.table.get(key, snapshot)?,
+            Some(view) => self
+                .table
+                .reader(snapshot)?
+                .with_visibility(view)
+                .get(key)?,
+        };
         Ok(self.fault.lookup(&self.table, key, answer))
     }
 
-    /// `MemTable::multi_get`.
-    pub fn multi_get(&self, keys: &[&[u8]], snapshot: u64) -> Result<Vec<Lookup<'_>>> {
-        let answers = self.table.multi_get(keys, self.fault.snapshot(snapshot))?;
-        keys.iter()
+    /// `Reader::get_merged`.
+    pub fn get_merged(&self, key: &[u8], at: &At) -> Result<Merged<'_>> {
+        let reader = self.table.reader(self.snapshot(at))?;
+        match self.view(at) {
+            None => reader.get_merged(key),
+            Some(view) => reader.with_visibility(view).get_merged(key),
+        }
+    }
+
+    /// `MemTable::multi_get`, or `Reader::multi_get` through a view.
+    pub fn multi_get(&self, keys: &[&[u8]], at: &At) -> Result<Vec<Lookup<'_>>> {
+        let snapshot = self.snapshot(at);
+        let answers = match self.view(at) {
+            None => self.table.multi_get(keys, snapshot)?,
+            Some(view) => {
+                let reader = self.table.reader(snapshot)?.with_visibility(view);
+                reader.multi_get(keys)?
+            }
+        };
+        let mut answers: Vec<_> = keys
+            .iter()
             .zip(answers)
             .map(|(key, answer)| Ok(self.fault.lookup(&self.table, key, answer?)))
-            .collect()
+            .collect::<Result<_>>()?;
+        self.fault.answers(&mut answers);
+        Ok(answers)
+    }
+
+    /// `MemTable::sample`.
+    pub fn sample(&self, count: usize) -> Result<Vec<EntryRef<'_>>> {
+        let mut sample = self.table.sample(count)?;
+        self.fault.sample(&mut sample);
+        Ok(sample)
+    }
+
+    /// `MemTable::approximate_range`.
+    pub fn approximate_range(&self, begin: &[u8], end: &[u8]) -> RangeStats {
+        let mut stats = self.table.approximate_range(begin, end);
+        stats.entries = self.fault.estimate(stats.entries);
+        stats
     }
 
     /// `MemTable::get_entry`.
@@ -214,12 +313,42 @@ impl<F: Fault> Subject<F> {
             .visible_range(self.fault.snapshot(snapshot), lower, upper)
     }
 
+    /// As [`visible`](Self::visible), seen through a view.
+    pub fn visible_through<'v>(
+        &self,
+        snapshot: u64,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+        view: &'v ReadView,
+    ) -> VisibleIter<&MemTable, Through<'v>> {
+        let visibility = if self.fault.sees_all() {
+            Through(None)
+        } else {
+            Through(Some(view))
+        };
+        self.visible(snapshot, lower, upper)
+            .with_visibility(visibility)
+    }
+
     /// `MemTable::owned_iter`: the cursor keeps the table alive.
     pub fn owned_cursor(&self) -> OwnedCursor<F> {
         OwnedCursor {
             inner: self.table.owned_iter(),
             fault: Arc::clone(&self.fault),
         }
+    }
+}
+
+/// A view, or none.
+pub struct Through<'v>(Option<&'v ReadView>);
+
+impl Visibility for Through<'_> {
+    fn is_visible(&self, sequence: u64) -> bool {
+        self.0.is_none_or(|view| view.is_visible(sequence))
+    }
+
+    fn min_uncommitted(&self) -> u64 {
+        self.0.map_or(u64::MAX, Visibility::min_uncommitted)
     }
 }
 
@@ -312,9 +441,3 @@ impl<F: Fault> OwnedCursor<F> {
         }
     }
 }
-
-/// The table as it is.
-#[derive(Debug, Default)]
-pub struct NoFault;
-
-impl Fault for NoFault {}

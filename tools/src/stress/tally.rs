@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::features::{Feature, Features};
+
 macro_rules! operations {
-    ($($(#[doc = $doc:literal])* $variant:ident $name:literal $class:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident $name:literal $class:ident $($feature:ident)?,)*) => {
         /// Kinds of operations that a run counts.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Op { $($(#[doc = $doc])* $variant,)* }
 
         const NAMES: &[(&str, Class)] = &[$(($name, Class::$class),)*];
+
+        /// What a run must drive for a kind to occur.
+        const NEEDS: &[&[Feature]] = &[$(&[$(Feature::$feature)?],)*];
     };
 }
 
@@ -22,6 +27,8 @@ enum Class {
     Rare,
     /// Says again, by another property, what a common kind has counted.
     Again,
+    /// Says again, by another property, and happens at times.
+    Seldom,
 }
 
 operations! {
@@ -49,6 +56,20 @@ operations! {
     SingleDelete "single_delete" Again,
     /// Entries written that merge.
     Merge "merge" Again,
+    /// Range deletions written.
+    RangeDelete "range_delete" Again RangeDeletions,
+    /// Operands that were folded as they were written.
+    Fold "fold" Seldom Merges,
+    /// Batches that were published as a whole.
+    BatchCommitted "batch_committed" Again,
+    /// Batches that were aborted half-way.
+    BatchAborted "batch_aborted" Again Sequencer,
+    /// Batches that were aborted by an error.
+    AbortByError "abort_by_error" Seldom Sequencer,
+    /// Batches that were aborted by a panic.
+    AbortByPanic "abort_by_panic" Seldom Sequencer,
+    /// Batches that were cancelled before anything was written.
+    BatchCancelled "batch_cancelled" Seldom Sequencer,
     /// Gets that found something.
     GetHit "get_hit" Common,
     /// Gets that found nothing.
@@ -57,10 +78,20 @@ operations! {
     GetOldSnapshot "get_old_snapshot" Common,
     /// Keys looked up by `MemTable::multi_get`.
     MultiGet "multi_get" Common,
+    /// Gets with the operands merged.
+    GetMerged "get_merged" Common Merges,
+    /// Reads of a key that the thread has just written or failed to, through a view.
+    LookBack "look_back" Common Sequencer,
+    /// Reads through a view.
+    ReadView "read_view" Again Sequencer,
     /// Newest visible entry of a key.
     GetEntry "get_entry" Common,
     /// Tests for one key and sequence number.
     Contains "contains" Common,
+    /// Random samples.
+    Sample "sample" Common Statistics,
+    /// Estimates of the entries in a range.
+    ApproximateRange "approximate_range" Common Statistics,
     /// Seeks.
     Seek "seek" Common,
     /// Backward seeks.
@@ -77,6 +108,8 @@ operations! {
     Rotate "rotate" Rare,
     /// Sealed tables compared with their ledger, entry by entry.
     FullCheck "full_check" Rare,
+    /// Times that the sequencer was told which aborts no table needs any more.
+    ForgetAborted "forget_aborted" Rare Sequencer,
     /// Tables dropped while an owned cursor went on reading them.
     DropWhileReading "drop_while_reading" Rare,
 }
@@ -119,7 +152,7 @@ impl Tally {
         let once = NAMES
             .iter()
             .zip(self.0)
-            .filter(|((_, class), _)| *class != Class::Again);
+            .filter(|((_, class), _)| !matches!(class, Class::Again | Class::Seldom));
         once.map(|(_, count)| count).sum()
     }
 
@@ -129,15 +162,22 @@ impl Tally {
     }
 
     /// Kinds that hardly ran, so that the run says nothing about them.
-    pub fn neglected(&self, seconds: Duration) -> Vec<String> {
+    pub fn neglected(&self, seconds: Duration, features: Features) -> Vec<String> {
         if seconds < SHORT {
             return Vec::new();
         }
         let share = (self.operations() / COMMON_SHARE).max(1);
-        let wanted = |class| if class == Class::Rare { 1 } else { share };
+        let wanted = |class| match class {
+            Class::Common | Class::Again => share,
+            Class::Rare | Class::Seldom => 1,
+        };
+        let driven = |needs: &[Feature]| needs.iter().all(|feature| features.has(*feature));
         NAMES
             .iter()
             .zip(self.0)
+            .zip(NEEDS)
+            .filter(|(_, needs)| driven(needs))
+            .map(|(counted, _)| counted)
             .filter(|((_, class), count)| *count < wanted(*class))
             .map(|((name, class), count)| format!("{name}: {count}, wanted {}", wanted(*class)))
             .collect()
@@ -161,14 +201,19 @@ mod tests {
 
     #[test]
     fn neglect_is_noticed() {
+        let all = Features::without(&[]);
         let mut tally = Tally([100; NAMES.len()]);
-        assert!(tally.neglected(SHORT).is_empty());
+        assert!(tally.neglected(SHORT, all).is_empty());
         tally.0[Op::Rotate as usize] = 1;
-        assert!(tally.neglected(SHORT).is_empty());
+        assert!(tally.neglected(SHORT, all).is_empty());
         tally.0[Op::Seek as usize] = 0;
-        assert_eq!(tally.neglected(SHORT), ["seek: 0, wanted 1"]);
-        assert!(tally.neglected(SHORT / 2).is_empty());
+        assert_eq!(tally.neglected(SHORT, all), ["seek: 0, wanted 1"]);
+        assert!(tally.neglected(SHORT / 2, all).is_empty());
+        tally.0[Op::Sample as usize] = 0;
+        assert_eq!(tally.neglected(SHORT, all).len(), 2);
+        let some = Features::without(&[Feature::Statistics]);
+        assert_eq!(tally.neglected(SHORT, some).len(), 1);
         tally.0[Op::Add as usize] = 10_000_000;
-        assert!(tally.neglected(SHORT).len() > 10);
+        assert!(tally.neglected(SHORT, all).len() > 10);
     }
 }

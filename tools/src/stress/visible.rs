@@ -2,12 +2,13 @@
 
 use std::ops::Bound;
 
-use verimem::{MemTable, VisibleIter};
+use verimem::{MemTable, Visibility, VisibleIter};
 
+use super::fault::Fault;
 use super::oracle::{Check, Oracle};
 use super::plan::{KEYS, Rank, is_tombstone};
-use super::read::old_snapshot;
-use super::subject::Fault;
+use super::read::old_time;
+use super::subject::At;
 use super::tally::Op;
 use super::worker::Worker;
 use super::world::Generation;
@@ -19,10 +20,10 @@ const RANGE: u64 = 96;
 /// every move has one right outcome.
 pub fn visible<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Check {
     let world = worker.world;
-    let Some(snapshot) = old_snapshot(worker, generation) else {
+    let Some(at) = old_time(worker, generation)? else {
         return Ok(());
     };
-    let oracle = world.oracle(&generation.ledger);
+    let oracle = world.oracle(&generation.ledger).at(&at);
     let start = worker.rng.below(KEYS) as Rank;
     let end = (start + worker.rng.below(RANGE) as Rank).min(KEYS as Rank - 1);
     let (with_start, with_end) = (worker.rng.one_in(2), worker.rng.one_in(2));
@@ -37,25 +38,32 @@ pub fn visible<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>)
     let shown: Vec<Rank> = (start..=end)
         .filter(|rank| (with_start || *rank != start) && (with_end || *rank != end))
         .filter(|rank| {
-            let newest = oracle.expected(*rank, snapshot).newest();
+            let newest = oracle.expected(*rank, at.snapshot).newest();
             newest.is_some_and(|newest| !is_tombstone(world.plan.kind(newest)))
         })
         .collect();
-    let mut cursor =
-        generation
-            .subject
-            .visible(snapshot, bound(start, with_start), bound(end, with_end));
-    let moves = stroll(worker, &oracle, &mut cursor, snapshot, &shown)
-        .map_err(|what| format!("visible keys {start}..{end} at {snapshot}: {what}"))?;
+    let (lower, upper) = (bound(start, with_start), bound(end, with_end));
+    let subject = &generation.subject;
+    let moves = match &at.view {
+        None => {
+            let mut cursor = subject.visible(at.snapshot, lower, upper);
+            stroll(worker, &oracle, &mut cursor, &at, &shown)
+        }
+        Some(view) => {
+            let mut cursor = subject.visible_through(at.snapshot, lower, upper, view);
+            stroll(worker, &oracle, &mut cursor, &at, &shown)
+        }
+    }
+    .map_err(|what| format!("visible keys {start}..{end} at {at:?}: {what}"))?;
     worker.tally.add(Op::VisibleScan, moves);
     Ok(())
 }
 
-fn stroll<F: Fault>(
+fn stroll<F: Fault, V: Visibility>(
     worker: &mut Worker<'_, F>,
     oracle: &Oracle<'_>,
-    cursor: &mut VisibleIter<&MemTable>,
-    snapshot: u64,
+    cursor: &mut VisibleIter<&MemTable, V>,
+    at_time: &At,
     shown: &[Rank],
 ) -> Check<u64> {
     let mut at: Option<usize> = None;
@@ -92,29 +100,29 @@ fn stroll<F: Fault>(
             }
         }
         moved.map_err(|error| format!("a move fails: {error}"))?;
-        check_place(oracle, cursor, snapshot, at.map(|at| shown[at]))?;
+        check_place(oracle, cursor, at_time, at.map(|at| shown[at]))?;
     }
     Ok(moves as u64)
 }
 
 fn check_place(
     oracle: &Oracle<'_>,
-    cursor: &VisibleIter<&MemTable>,
-    snapshot: u64,
+    cursor: &VisibleIter<&MemTable, impl Visibility>,
+    at: &At,
     expected: Option<Rank>,
 ) -> Check {
     let entry = cursor
         .entry()
         .map_err(|error| format!("the entry fails: {error}"))?;
-    let at = cursor.key().map(|key| oracle.plan.rank_of(key));
-    if at != expected.map(Some) || entry.is_some() != cursor.valid() {
-        return Err(format!("key {at:?} where {expected:?} is visible"));
+    let found = cursor.key().map(|key| oracle.plan.rank_of(key));
+    if found != expected.map(Some) || entry.is_some() != cursor.valid() {
+        return Err(format!("key {found:?} where {expected:?} is visible"));
     }
     let (Some(rank), Some(entry)) = (expected, entry) else {
         return Ok(());
     };
-    let found = oracle.certify(&entry, snapshot)?;
-    let newest = oracle.expected(rank, snapshot).newest();
+    let found = oracle.certify(&entry, at.snapshot + 1)?;
+    let newest = oracle.expected(rank, at.snapshot).newest();
     if newest != Some(found.sequence.0) {
         return Err(format!(
             "key {rank} with {found:?} where {newest:?} is newest"
@@ -123,5 +131,5 @@ fn check_place(
     let lookup = cursor
         .lookup()
         .map_err(|error| format!("lookup of key {rank} fails: {error}"))?;
-    oracle.lookup_exact(rank, snapshot, &lookup)
+    oracle.lookup_exact(rank, at, &lookup)
 }

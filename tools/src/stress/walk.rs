@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use verimem::EntryRef;
 use verimem::Result;
 
+use super::fault::Fault;
 use super::ledger::Ledger;
 use super::oracle::{Check, Oracle, Position};
-use super::subject::{Cursor, Fault, OwnedCursor};
+use super::subject::{Cursor, OwnedCursor};
 use super::world::{Generation, World};
 
 /// Checks what a step of any cursor yields. `settled` has to be an edge that
@@ -118,7 +119,7 @@ impl<F: Fault> OwnedWalk<F> {
     pub fn go_on(&mut self, world: &World<F>, steps: u64) -> Check<bool> {
         let oracle = world.oracle(&self.ledger);
         for _ in 0..steps {
-            let settled = world.clock.settled();
+            let settled = world.clock().settled();
             if self.seen == 0 {
                 self.cursor.seek_to_first();
             } else {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use verimem::sequencer::ReadView;
+
+use super::fault::Fault;
 use super::oracle::Check;
 use super::rng::{Rng, hash};
-use super::subject::Fault;
 use super::tally::Tally;
 use super::world::{Generation, World};
 use super::{audit, read, scan, write};
@@ -52,6 +54,8 @@ pub struct Worker<'w, F> {
     pub view: Arc<Generation<F>>,
     /// The last entry that this thread wrote, and where.
     pub last: Option<(Arc<Generation<F>>, u64)>,
+    /// The newest number that this thread saw published.
+    pub published: u64,
     /// Room for a batch's values.
     pub values: Vec<u8>,
 }
@@ -67,6 +71,7 @@ impl<'w, F: Fault> Worker<'w, F> {
             view: Arc::clone(&current),
             current,
             last: None,
+            published: 0,
             values: Vec::new(),
         }
     }
@@ -107,6 +112,11 @@ impl<'w, F: Fault> Worker<'w, F> {
             None
         };
         self.view = retired.unwrap_or_else(|| Arc::clone(&self.current));
+    }
+
+    /// What this thread sees of a table from now on.
+    pub fn look(&mut self, generation: &Generation<F>) -> Check<Option<ReadView>> {
+        self.world.view(generation, &mut self.published)
     }
 
     /// Lets go of every table.

@@ -1,18 +1,22 @@
 //! What the threads of a run share: the current table and those before it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use verimem::Protection;
-use verimem::{Error, MemTable};
+use verimem::Error;
+use verimem::sequencer::ReadView;
 
 use super::clock::Clock;
+use super::fault::Fault;
+use super::features::{Feature, Features};
 use super::ledger::Ledger;
 use super::oracle::{Check, Oracle};
+use super::order::{Batch, Order};
 use super::plan::Plan;
 use super::rng::hash;
-use super::subject::{Fault, Subject};
+use super::shape::generation;
+use super::subject::Subject;
 use super::walk::OwnedWalk;
 
 /// A table and its record.
@@ -33,10 +37,12 @@ const ENOUGH: usize = 16;
 pub struct World<F> {
     /// Seed of everything.
     pub seed: u64,
+    /// What the run drives.
+    pub features: Features,
     /// What sequence numbers write.
     pub plan: Plan,
-    /// Which are finished.
-    pub clock: Clock,
+    order: Order,
+    fault: F,
     /// Set when the threads should end.
     pub stop: AtomicBool,
     current: Mutex<Arc<Generation<F>>>,
@@ -46,6 +52,8 @@ pub struct World<F> {
     sealed: Mutex<VecDeque<Arc<Generation<F>>>>,
     waiting: AtomicU64,
     retired: Mutex<VecDeque<Arc<Generation<F>>>>,
+    /// First sequence numbers of the tables that are not given up.
+    living: Mutex<Vec<u64>>,
     owned: Mutex<Vec<OwnedWalk<F>>>,
     violations: Mutex<Vec<String>>,
 }
@@ -57,13 +65,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<F: Fault> World<F> {
     /// A world with one empty table.
-    pub fn new(seed: u64) -> Result<Self, Error> {
-        let clock = Clock::new();
-        let first = Arc::new(generation(seed, 0, clock.settled())?);
+    pub fn new(seed: u64, features: Features) -> Result<Self, Error> {
+        let fault = F::default();
+        let order = Order::new(seed, features.has(Feature::Sequencer))?;
+        let settled = order.clock.settled();
+        let first = Arc::new(generation(seed, features, 0, settled)?);
         Ok(Self {
             seed,
-            plan: Plan::new(seed),
-            clock,
+            features,
+            plan: Plan::new(seed, features),
+            order,
+            fault,
             stop: AtomicBool::new(false),
             current: Mutex::new(first),
             number: AtomicU64::new(0),
@@ -71,18 +83,46 @@ impl<F: Fault> World<F> {
             sealed: Mutex::default(),
             waiting: AtomicU64::new(0),
             retired: Mutex::default(),
+            living: Mutex::new(vec![settled]),
             owned: Mutex::default(),
             violations: Mutex::default(),
         })
     }
 
-    /// The rules for one table.
+    /// The rules for one table, for readers that see everything.
     pub fn oracle<'w>(&'w self, ledger: &'w Ledger) -> Oracle<'w> {
         Oracle {
             plan: &self.plan,
-            clock: &self.clock,
+            clock: self.clock(),
             ledger,
+            hides_below: 0,
         }
+    }
+
+    /// Which sequence numbers are finished.
+    pub fn clock(&self) -> &Clock {
+        &self.order.clock
+    }
+
+    /// A batch of `count` numbers in a row, or `None` if too many are under way.
+    pub fn begin(&self, count: u64) -> Check<Option<Batch<'_, F>>> {
+        self.order.begin(&self.fault, count)
+    }
+
+    /// What a reader of this table sees from now on, if the run drives the sequencer
+    /// and has not given the table up. `last` is what the same reader saw before.
+    pub fn view(&self, generation: &Generation<F>, last: &mut u64) -> Check<Option<ReadView>> {
+        let view = self.order.view(last)?;
+        // Pairs with the fence in `give_up`: a view that lacks what was forgotten comes
+        // with a table that is known to be given up.
+        fence(Ordering::Acquire);
+        let dropped = generation.ledger.dropped.load(Ordering::Relaxed);
+        Ok(view.filter(|_| !dropped))
+    }
+
+    /// Whether all is finished and published, after the run.
+    pub fn check_end(&self) -> Check {
+        self.order.check_end()
     }
 
     /// Whether the threads should end.
@@ -133,8 +173,10 @@ impl<F: Fault> World<F> {
         if seal_first {
             self.seal(old)?;
         }
-        let fresh = generation(self.seed, number, self.clock.settled())
+        let first = self.clock().settled();
+        let fresh = generation(self.seed, self.features, number, first)
             .map_err(|error| format!("cannot make table {number}: {error}"))?;
+        lock(&self.living).push(first);
         *lock(&self.current) = Arc::new(fresh);
         self.number.store(number, Ordering::Release);
         if !seal_first {
@@ -166,7 +208,7 @@ impl<F: Fault> World<F> {
             ));
         }
         // Whatever is reserved later will meet the sealed table.
-        let _ = generation.ledger.end.set(self.clock.reserved());
+        let _ = generation.ledger.end.set(self.clock().reserved());
         Ok(())
     }
 
@@ -179,7 +221,7 @@ impl<F: Fault> World<F> {
     pub fn take_sealed(&self) -> Option<Arc<Generation<F>>> {
         let mut sealed = lock(&self.sealed);
         let end = *sealed.front()?.ledger.end.get()?;
-        if end > self.clock.settled() {
+        if end > self.clock().settled() {
             return None;
         }
         self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -207,6 +249,26 @@ impl<F: Fault> World<F> {
         lock(&self.retired).pop_front()
     }
 
+    /// Declares a table given up; answers whether the sequencer was told which aborted
+    /// batches no table has any more.
+    pub fn give_up(&self, ledger: &Ledger) -> bool {
+        ledger.dropped.store(true, Ordering::Relaxed);
+        fence(Ordering::Release);
+        let mut living = lock(&self.living);
+        if let Some(place) = living.iter().position(|first| *first == ledger.first) {
+            living.swap_remove(place);
+        }
+        let oldest = living.iter().min().copied();
+        drop(living);
+        match (self.order.sequencer(), oldest) {
+            (Some(sequencer), Some(oldest)) => {
+                sequencer.forget_aborted(oldest);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// One of the retired tables.
     pub fn some_retired(&self, choice: u64) -> Option<Arc<Generation<F>>> {
         let retired = lock(&self.retired);
@@ -230,49 +292,4 @@ impl<F: Fault> World<F> {
     pub fn walks(&self) -> usize {
         lock(&self.owned).len()
     }
-}
-
-/// Entries after which a table is rotated out.
-fn limit(seed: u64, number: u64) -> u64 {
-    let h = hash(&[seed, number, 4]);
-    // The first ones are small, so that short runs rotate too.
-    match number {
-        0..4 => 1_000,
-        _ if h % 8 == 0 => 60_000,
-        _ => 2_000 + h % 20_000,
-    }
-}
-
-/// Tables come in many shapes: each number has its own.
-fn generation<F: Fault>(seed: u64, number: u64, first: u64) -> Result<Generation<F>, Error> {
-    let h = hash(&[seed, number, 5]);
-    let pick = |shift: u32, count: u64| ((h >> shift) % count) as usize;
-    let protections = [
-        Protection::None,
-        Protection::One,
-        Protection::Two,
-        Protection::Four,
-        Protection::Eight,
-    ];
-    let (height, branching) = [(12, 4), (20, 2), (4, 4), (1, 4)][pick(8, 4)];
-    // A list without upper levels is searched from end to end: keep it short.
-    let limit = if height == 1 {
-        400
-    } else {
-        limit(seed, number)
-    };
-    let mut builder = MemTable::builder()
-        .protection(protections[pick(0, 5)])
-        .arena_block_size([4096, 16_384, 65_536, 1 << 20][pick(16, 4)])
-        .max_height(height)
-        .branching(branching)
-        .earliest_sequence(first)
-        .track_reads(pick(24, 2) == 0);
-    if pick(32, 4) == 0 {
-        builder = builder.capacity(Some(1 << 20));
-    }
-    Ok(Generation {
-        subject: Subject::new(builder.build()?),
-        ledger: Arc::new(Ledger::new(number, first, limit)),
-    })
 }

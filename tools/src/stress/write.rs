@@ -1,6 +1,7 @@
 //! Operations that write.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,11 +9,16 @@ use verimem::EntryRef;
 use verimem::Error;
 use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 
+use super::fault::Fault;
+use super::features::Feature;
 use super::oracle::Check;
+use super::order::Batch;
 use super::plan::{Rank, is_tombstone};
-use super::subject::{Fault, Way};
+use super::read;
+use super::subject::{At, Way};
 use super::tally::Op;
 use super::worker::Worker;
+use super::world::Generation;
 
 /// One write, chosen at random.
 pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
@@ -43,19 +49,50 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
 /// Attempts at an exclusive writer before the group goes in as a batch.
 const PATIENCE: u32 = 32;
 
+/// How a batch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// All of it is written and published.
+    Commit,
+    /// The table refuses what comes after so many entries.
+    Fail(usize),
+    /// The thread panics after so many entries.
+    Panic(usize),
+}
+
+/// The payload of a panic on purpose.
+struct OnPurpose;
+
+fn fate<F: Fault>(worker: &mut Worker<'_, F>, count: u64) -> Fate {
+    // Single adds are many.
+    let often = if count == 1 { 128 } else { 16 };
+    if !worker.world.features.has(Feature::Sequencer) || !worker.rng.one_in(often) {
+        return Fate::Commit;
+    }
+    let before = worker.rng.below(count) as usize;
+    match worker.rng.below(2) {
+        0 => Fate::Fail(before),
+        _ => Fate::Panic(before + 1),
+    }
+}
+
 /// Writes `count` entries that have sequence numbers in a row. Whatever table
-/// refuses them, they end up in one, each once.
+/// refuses them, they end up in one, each once; unless they are aborted on purpose.
 fn group<F: Fault>(worker: &mut Worker<'_, F>, way: Way, count: u64) -> Check {
     let world = worker.world;
-    let Some(first) = world.clock.reserve(count) else {
+    let Some(batch) = world.begin(count)? else {
         // Some writer lags behind; it needs the processor more than this one.
         std::thread::yield_now();
         return Ok(());
     };
-    let result = insert(worker, way, first, count);
-    // Also after a failure: the others must not wait for these numbers.
-    world.clock.finish(first, count);
-    result?;
+    let last = batch.first + count - 1;
+    match fate(worker, count) {
+        Fate::Commit => commit(worker, way, batch)?,
+        fate => abort(worker, way, batch, fate)?,
+    }
+    if worker.rng.one_in(16) {
+        look_back(worker, last)?;
+    }
     worker.world.refresh(&mut worker.current);
     if worker.current.ledger.count() >= worker.current.ledger.limit {
         rotate(worker)?;
@@ -63,11 +100,80 @@ fn group<F: Fault>(worker: &mut Worker<'_, F>, way: Way, count: u64) -> Check {
     Ok(())
 }
 
-fn insert<F: Fault>(worker: &mut Worker<'_, F>, mut way: Way, first: u64, count: u64) -> Check {
+fn commit<F: Fault>(worker: &mut Worker<'_, F>, way: Way, mut batch: Batch<'_, F>) -> Check {
+    if worker.world.features.has(Feature::Sequencer) && worker.rng.one_in(128) {
+        batch.cancel();
+        worker.tally.add(Op::BatchCancelled, 1);
+        return Ok(());
+    }
+    insert(worker, way, &mut batch, Fate::Commit)?;
+    let wait = worker.rng.one_in(32);
+    let last = batch.first + batch.count - 1;
+    batch.commit(wait);
+    worker.tally.add(Op::BatchCommitted, 1);
+    let current = Arc::clone(&worker.current);
+    if wait
+        && let Some(view) = worker.look(&current)?
+        && view.sequence() < last
+    {
+        return Err(format!("{last} was published, {} is", view.sequence()));
+    }
+    Ok(())
+}
+
+/// Writes a part of a batch, and lets go of it by an error or a panic.
+fn abort<F: Fault>(
+    worker: &mut Worker<'_, F>,
+    way: Way,
+    mut batch: Batch<'_, F>,
+    fate: Fate,
+) -> Check {
+    let attempt = AssertUnwindSafe(|| {
+        let result = insert(worker, way, &mut batch, fate);
+        drop(batch);
+        result
+    });
+    match catch_unwind(attempt) {
+        Ok(result) => result?,
+        Err(payload) if payload.is::<OnPurpose>() => {}
+        Err(payload) => resume_unwind(payload),
+    }
+    worker.tally.add(Op::BatchAborted, 1);
+    let how = match fate {
+        Fate::Panic(_) => Op::AbortByPanic,
+        _ => Op::AbortByError,
+    };
+    worker.tally.add(how, 1);
+    Ok(())
+}
+
+/// Reads a key that this thread has just written, be it in a batch that was aborted.
+fn look_back<F: Fault>(worker: &mut Worker<'_, F>, sequence: u64) -> Check {
+    let generation = Arc::clone(&worker.current);
+    let Some(view) = worker.look(&generation)? else {
+        return Ok(());
+    };
+    let at = At {
+        snapshot: view.sequence(),
+        view: Some(view),
+    };
+    let rank = worker.world.plan.rank(sequence);
+    let answer = read::exact(worker, &generation, rank, &at)?;
+    drop(answer);
+    worker.tally.add(Op::LookBack, 1);
+    Ok(())
+}
+
+fn insert<F: Fault>(
+    worker: &mut Worker<'_, F>,
+    mut way: Way,
+    batch: &mut Batch<'_, F>,
+    fate: Fate,
+) -> Check {
     let world = worker.world;
     let mut values = std::mem::take(&mut worker.values);
-    let plans = prepare(worker, first, count, &mut values);
-    let entries: Vec<_> = plans
+    let plans = prepare(worker, batch.first, batch.count, &mut values);
+    let mut entries: Vec<_> = plans
         .iter()
         .map(|(sequence, rank, kind, range)| EntryRef {
             user_key: world.plan.key(*rank),
@@ -76,22 +182,50 @@ fn insert<F: Fault>(worker: &mut Worker<'_, F>, mut way: Way, first: u64, count:
             value: &values[range.clone()],
         })
         .collect();
+    match fate {
+        Fate::Commit => {}
+        Fate::Fail(before) => entries[before] = refused(worker, entries[before]),
+        Fate::Panic(after) => entries.truncate(after),
+    }
     let mut left = &entries[..];
-    let mut refused = 0;
+    let mut turned_away = 0;
+    let mut base = None;
+    let mut in_turn = false;
     let mut outcome = Ok(());
     while !left.is_empty() && outcome.is_ok() {
         world.refresh(&mut worker.current);
         let generation = Arc::clone(&worker.current);
-        if !generation.ledger.fits(first + count - 1) {
+        if !generation.ledger.fits(batch.first + batch.count - 1) {
             outcome = rotate(worker);
             continue;
         }
-        let (done, result) = generation.subject.write(way, left);
-        acknowledge(worker, way, &left[..done]);
+        if way.is_exclusive() && generation.ledger.folds > 0 && !in_turn {
+            // What is folded must be all there is below, or it is none of the oracle's.
+            base = batch.in_turn(|| world.stopping());
+            in_turn = true;
+            continue;
+        }
+        let mut acknowledged = 0;
+        let (done, result) = generation.subject.write(way, left, base.as_ref(), |entry| {
+            acknowledged += 1;
+            if let Err(what) = acknowledge(worker, way, batch, &generation, entry) {
+                outcome = Err(what);
+            }
+            if matches!(fate, Fate::Panic(_)) && acknowledged == left.len() {
+                // With the writer still inside of the table, and no word to anybody.
+                resume_unwind(Box::new(OnPurpose));
+            }
+        });
         left = &left[done..];
         outcome = match result {
+            _ if outcome.is_err() => break,
             Ok(()) => Ok(()),
             Err(Error::Full { .. } | Error::OutOfMemory { .. }) => rotate(worker),
+            Err(Error::SequenceTooLarge { .. } | Error::InvertedRange)
+                if fate == Fate::Fail(entries.len() - left.len()) =>
+            {
+                break;
+            }
             Err(Error::Sealed | Error::Busy)
                 if world.stopping() && !world.violations().is_empty() =>
             {
@@ -102,25 +236,40 @@ fn insert<F: Fault>(worker: &mut Worker<'_, F>, mut way: Way, first: u64, count:
                 Ok(())
             }
             Err(Error::Busy) => {
-                refused += 1;
-                if refused > PATIENCE {
-                    way = match way {
-                        Way::Exclusive => Way::Batch,
-                        Way::ExclusiveAtOnce => Way::AtOnce,
-                        way => way,
-                    };
+                turned_away += 1;
+                if turned_away > PATIENCE {
+                    way = way.shared();
                 }
                 std::thread::yield_now();
                 Ok(())
             }
             Err(error) => Err(format!(
                 "{way:?} of sequence {} fails: {error}",
-                first + count - left.len() as u64
+                batch.first + batch.count - left.len() as u64
             )),
         };
     }
+    if left.is_empty() && outcome.is_ok() && fate != Fate::Commit {
+        outcome = Err(format!("{way:?} with {fate:?} is all written"));
+    }
     worker.values = values;
     outcome
+}
+
+/// An entry that no table takes, in place of another.
+fn refused<'e, F: Fault>(worker: &mut Worker<'_, F>, entry: EntryRef<'e>) -> EntryRef<'e> {
+    if worker.rng.one_in(2) {
+        return EntryRef {
+            sequence: MAX_SEQUENCE_NUMBER + 1,
+            ..entry
+        };
+    }
+    EntryRef {
+        kind: Kind::RANGE_DELETION,
+        user_key: b"pq",
+        value: b"pp",
+        ..entry
+    }
 }
 
 type Prepared = (u64, Rank, Kind, Range<usize>);
@@ -147,15 +296,28 @@ fn prepare<F>(
         .collect()
 }
 
-fn acknowledge<F: Fault>(worker: &mut Worker<'_, F>, way: Way, entries: &[EntryRef<'_>]) {
-    let generation = &worker.current;
-    for entry in entries {
-        generation.ledger.acknowledge(entry.sequence);
-        worker.tally.add(op_of(entry.kind), 1);
+/// Records what the table has acknowledged.
+fn acknowledge<F: Fault>(
+    worker: &mut Worker<'_, F>,
+    way: Way,
+    batch: &mut Batch<'_, F>,
+    generation: &Arc<Generation<F>>,
+    entry: &EntryRef<'_>,
+) -> Check {
+    let EntryRef { sequence, kind, .. } = *entry;
+    let (ledger, plan) = (&generation.ledger, &worker.world.plan);
+    batch.wrote(ledger, sequence);
+    let mut checked = Ok(());
+    if kind == Kind::RANGE_DELETION {
+        ledger.acknowledge_range(sequence, &plan.range(sequence));
+    } else {
+        if kind == Kind::MERGE && way.is_exclusive() && ledger.folds > 0 {
+            checked = folding(worker, batch.first, generation, entry);
+        }
+        ledger.acknowledge(sequence);
+        worker.last = Some((Arc::clone(generation), sequence));
     }
-    if let Some(last) = entries.last() {
-        worker.last = Some((Arc::clone(generation), last.sequence));
-    }
+    worker.tally.add(op_of(kind), 1);
     let op = match way {
         Way::Add => Op::Add,
         Way::Batch => Op::Batch,
@@ -164,13 +326,39 @@ fn acknowledge<F: Fault>(worker: &mut Worker<'_, F>, way: Way, entries: &[EntryR
         Way::AtOnce => Op::AddBatch,
         Way::ExclusiveAtOnce => Op::ExclusiveAddBatch,
     };
-    worker.tally.add(op, entries.len() as u64);
+    worker.tally.add(op, 1);
+    checked
+}
+
+/// Looks whether an operand was folded, and whether that was right.
+fn folding<F: Fault>(
+    worker: &mut Worker<'_, F>,
+    batch: u64,
+    generation: &Generation<F>,
+    entry: &EntryRef<'_>,
+) -> Check {
+    let world = worker.world;
+    let stored = generation
+        .subject
+        .get_entry(entry.user_key, entry.sequence)
+        .map_err(|error| format!("get_entry of {} fails: {error}", entry.sequence))?;
+    let folded =
+        stored.is_some_and(|stored| stored.sequence == entry.sequence && stored.kind != entry.kind);
+    if folded {
+        generation.ledger.fold(entry.sequence, batch);
+        worker.tally.add(Op::Fold, 1);
+    }
+    let rank = world.plan.rank(entry.sequence);
+    world
+        .oracle(&generation.ledger)
+        .check_folding(rank, entry.sequence, batch, folded)
 }
 
 fn op_of(kind: Kind) -> Op {
     match kind {
         Kind::SINGLE_DELETION => Op::SingleDelete,
         Kind::MERGE => Op::Merge,
+        Kind::RANGE_DELETION => Op::RangeDelete,
         kind if is_tombstone(kind) => Op::Delete,
         _ => Op::Put,
     }
@@ -202,7 +390,7 @@ fn duplicate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     let way = *worker
         .rng
         .choose(&[Way::Add, Way::Batch, Way::Hinted, Way::AtOnce]);
-    match generation.subject.write(way, &[entry]).1 {
+    match generation.subject.write(way, &[entry], None, |_| ()).1 {
         Err(Error::Duplicate) => worker.tally.add(Op::DuplicateRejected, 1),
         Err(Error::Sealed) if generation.ledger.sealing.load(Ordering::Acquire) => {
             worker.tally.add(Op::SealedRejected, 1);
@@ -231,7 +419,7 @@ fn knock<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         value: b"",
     };
     let way = *worker.rng.choose(&[Way::Add, Way::Batch, Way::Exclusive]);
-    match generation.subject.write(way, &[entry]).1 {
+    match generation.subject.write(way, &[entry], None, |_| ()).1 {
         Err(Error::Sealed) => worker.tally.add(Op::SealedRejected, 1),
         other => {
             return Err(format!(

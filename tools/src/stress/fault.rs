@@ -1,0 +1,83 @@
+//! The places where a fault can be planted.
+//!
+//! [`NoFault`] does nothing, in the command; tests plant faults to see that the
+//! oracle catches them.
+
+use std::sync::Arc;
+
+use verimem::EntryRef;
+use verimem::merge::MergeOperator;
+use verimem::sequencer::Reservation;
+use verimem::{Lookup, MemTable};
+
+use super::operator::Append;
+
+/// A way for a table to be wrong. Each method's default is to be right.
+pub trait Fault: Default + Send + Sync + 'static {
+    /// The entry is acknowledged, but not stored.
+    fn loses(&self, _entry: &EntryRef<'_>) -> bool {
+        false
+    }
+    /// The entry is stored, but its writer is told that the table is sealed.
+    fn denies(&self, _sequence: u64) -> bool {
+        false
+    }
+    /// The snapshot that reads really use.
+    fn snapshot(&self, snapshot: u64) -> u64 {
+        snapshot
+    }
+    /// What becomes of a lookup's answer.
+    fn lookup<'t>(&self, _table: &'t MemTable, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+        answer
+    }
+    /// What becomes of an entry that a cursor yields.
+    fn entry<'t>(&self, entry: EntryRef<'t>) -> EntryRef<'t> {
+        entry
+    }
+    /// Cursors pass over the entry.
+    fn hides(&self, _entry: &EntryRef<'_>) -> bool {
+        false
+    }
+    /// A second write of the same entry is accepted.
+    fn accepts_duplicates(&self) -> bool {
+        false
+    }
+    /// A sealed table acknowledges writes.
+    fn accepts_when_sealed(&self) -> bool {
+        false
+    }
+    /// Readers see what their view hides.
+    fn sees_all(&self) -> bool {
+        false
+    }
+    /// What becomes of a whole `multi_get`.
+    fn answers(&self, _answers: &mut [Lookup<'_>]) {}
+    /// What becomes of a random sample.
+    fn sample(&self, _sample: &mut Vec<EntryRef<'_>>) {}
+    /// What becomes of an estimate of the entries in a range.
+    fn estimate(&self, entries: u64) -> u64 {
+        entries
+    }
+    /// What folds operands.
+    fn operator(&self) -> Arc<dyn MergeOperator> {
+        Arc::new(Append)
+    }
+    /// Operands are folded with what was aborted.
+    fn folds_aborted(&self) -> bool {
+        false
+    }
+    /// Batches are published before they are written.
+    fn publishes_early(&self) -> bool {
+        false
+    }
+    /// How a batch is aborted.
+    fn abort(&self, reservation: Reservation<'_>) {
+        drop(reservation);
+    }
+}
+
+/// The table as it is.
+#[derive(Debug, Default)]
+pub struct NoFault;
+
+impl Fault for NoFault {}

@@ -339,9 +339,9 @@ impl Tombstones {
 impl Node {
     /// The parts of a node, newest first; none if it is a single range deletion.
     fn children(&self) -> impl Iterator<Item = &Self> {
-        // SAFETY: a child is of the same store as its parent, and older.
         let children = self.children.iter();
         children
+            // SAFETY: a child is of the same store as its parent, and older.
             .filter_map(|child| unsafe { child.as_ref() })
             .inspect(|child| child.shadow.read())
     }

@@ -53,16 +53,18 @@ impl<C: Comparator> SkipList<C> {
     /// levels both searches mostly make the same steps. RocksDB's `ApproximateNumEntries`
     /// rests on the same idea.
     pub(crate) fn count_between(&self, begin: &Target<'_>, end: &Target<'_>) -> u64 {
+        let view = self.view();
         let mut trail = Trail::default();
         let mut at = self.seek(&mut trail, begin);
-        let until = self.seek(&mut Trail::default(), end);
         for counted in 0..=COUNTED {
-            match at {
-                Some(_) if at == until => return counted,
-                None => return counted,
-                // SAFETY: the position came from this list.
-                Some(position) => at = unsafe { self.next(&mut trail, position) },
+            let Some(position) = at else { return counted };
+            // By key: of entries that are being added behind the end, none is counted.
+            // SAFETY: the position came from this list.
+            if unsafe { self.compare(view, position.get(), end) }.is_ge() {
+                return counted;
             }
+            // SAFETY: as above.
+            at = unsafe { self.next(&mut trail, position) };
         }
         self.rank(end).saturating_sub(self.rank(begin)).max(COUNTED)
     }

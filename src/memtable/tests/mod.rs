@@ -6,6 +6,7 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod memory;
 mod merges;
+mod sample;
 mod visibility;
 mod visible;
 

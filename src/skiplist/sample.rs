@@ -127,17 +127,12 @@ impl<C: Comparator> SkipList<C> {
     /// enough, each of which stands for `branching^level` entries.
     pub(crate) fn count_between(&self, begin: &Target<'_>, end: &Target<'_>) -> u64 {
         let mut from = [self.head; MAX_HEIGHT];
-        let mut until = [0; MAX_HEIGHT];
         self.descend(begin, Pass::Less, |level, stop| from[level] = stop.prev);
-        self.descend(end, Pass::Less, |level, stop| {
-            until[level] = stop.word.offset();
-        });
         let branching = self.heights.branching();
         let mut estimate = 0;
         for level in (0..self.levels().min(MAX_HEIGHT)).rev() {
             // SAFETY: the search for `begin` ended there, on that level.
-            let gaps = unsafe { self.gaps(level, from[level], until[level]) };
-            let nodes = gaps.skip(1).take(MOST).count();
+            let nodes = unsafe { self.nodes_between(level, from[level], begin, end) };
             let each = branching.saturating_pow(level as u32);
             let here = (nodes as u64).saturating_mul(each);
             if nodes == MOST {
@@ -150,6 +145,40 @@ impl<C: Comparator> SkipList<C> {
             }
         }
         estimate
+    }
+
+    /// How many nodes of a level lie at or after one target and before another; at most
+    /// [`MOST`]. Keys decide: beside a writer, others may have come to lie before the node
+    /// that a search ended at.
+    ///
+    /// # Safety
+    ///
+    /// `from` is the head or was found on this level or above, and lies before `begin`.
+    unsafe fn nodes_between(
+        &self,
+        level: usize,
+        from: Offset,
+        begin: &Target<'_>,
+        end: &Target<'_>,
+    ) -> usize {
+        let view = self.view();
+        // SAFETY: passed on from the caller.
+        let mut word = unsafe { self.walk(view, begin, from, level, 0) }.word;
+        let mut nodes = 0;
+        while nodes < MOST {
+            let next = word.offset();
+            // SAFETY: a link led to `next`.
+            let compared = || unsafe { self.compare(view, next, end) }.is_lt();
+            if !Self::decide(word, 0, end).unwrap_or_else(compared) {
+                break;
+            }
+            nodes += 1;
+            // SAFETY: as above.
+            let node = unsafe { Self::node(view, next) };
+            // SAFETY: it was found on this level.
+            word = unsafe { Self::link(node, level) };
+        }
+        nodes
     }
 }
 

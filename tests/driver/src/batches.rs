@@ -143,9 +143,8 @@ impl Run<'_> {
         } else {
             usize::MAX
         };
-        let kinds = [kind::VALUE, kind::MERGE, kind::DELETION];
         let mut adds = Vec::new();
-        for (key, kind) in bulk.keys().take(few).zip(kinds.into_iter().cycle()) {
+        for (key, kind) in bulk.keys().take(few).zip(bulk.kinds()) {
             self.last += 1;
             adds.push(Resolved {
                 key,

@@ -1,9 +1,7 @@
 //! The operations that write several entries by one writer.
 
 use verimem::{BatchError, Error};
-use verimem_model::{
-    Add, Aside, Batch, Bulk, By, MAX_SEQUENCE, PREFIX_HINTS, Reserve, Sight, kind,
-};
+use verimem_model::{Add, Aside, Batch, Bulk, By, MAX_SEQUENCE, PREFIX_HINTS, Reserve, Sight};
 
 use crate::run::Run;
 use crate::subject::BatchWriter;

@@ -2,6 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
+use crate::answer::kind;
 use crate::choice::{KeyChoice, SightChoice};
 
 /// Several keys that are looked up at once.
@@ -58,9 +59,22 @@ pub struct Bulk {
     pub value: u16,
     /// Entries of one call; 0 adds them one by one.
     pub at_once: u8,
+    /// Mostly merge operands.
+    pub merges: bool,
 }
 
 impl Bulk {
+    /// The kinds of the entries, which repeat.
+    pub fn kinds(&self) -> impl Iterator<Item = u8> {
+        use kind::{DELETION, MERGE, VALUE};
+        let few = [VALUE, MERGE, DELETION];
+        let many = [
+            VALUE, MERGE, MERGE, MERGE, MERGE, MERGE, MERGE, DELETION, MERGE, MERGE,
+        ];
+        let kinds = if self.merges { &many[..] } else { &few };
+        kinds.to_vec().into_iter().cycle()
+    }
+
     /// The keys, in the order in which they are added.
     pub fn keys(&self) -> impl Iterator<Item = Vec<u8>> {
         let Self {
@@ -98,6 +112,7 @@ impl<'a> Arbitrary<'a> for Bulk {
             },
             value: *u.choose(&[8, 0, 300, 4000])?,
             at_once: *u.choose(&[u8::MAX, 12, 13, 1, 0])?,
+            merges: u.ratio(1, 3)?,
         })
     }
 }

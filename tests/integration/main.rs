@@ -15,6 +15,7 @@ mod corpus;
 mod laws;
 mod limits;
 mod many;
+mod pairs;
 mod planted;
 mod pool;
 mod sequences;

@@ -42,12 +42,13 @@ fn number(name: &str, default: u32) -> u32 {
         .unwrap_or(default)
 }
 
-/// A runner of `VERIMEM_CASES` cases with a seed of its own, so that runs repeat.
-pub fn runner(seed: u8, cases: u32) -> TestRunner {
+/// A runner of so many cases with a seed of its own, so that runs repeat. It tries so many
+/// smaller ones of a case that fails.
+pub fn runner(seed: u8, cases: u32, shrinks: u32) -> TestRunner {
     let config = ProptestConfig {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 20_000,
+        max_shrink_iters: shrinks,
         ..ProptestConfig::default()
     };
     TestRunner::new_with_rng(
@@ -81,15 +82,16 @@ fn record(what: &str, sequences: u64, histogram: &Histogram) -> std::io::Result<
 fn agree(seed: u8, fixed: impl Fn(&mut Config)) {
     let length = number("VERIMEM_OPERATIONS", 120) as usize;
     let done = RefCell::new((0u64, Histogram::default()));
-    let outcome = runner(seed, cases()).run(&(config(), ops(length)), |(mut config, ops)| {
-        fixed(&mut config);
-        let failed = |divergence: Divergence| TestCaseError::fail(divergence.to_string());
-        let histogram = run(&config, &ops).map_err(failed)?;
-        let mut done = done.borrow_mut();
-        done.0 += 1;
-        done.1.merge(&histogram);
-        Ok(())
-    });
+    let outcome =
+        runner(seed, cases(), 20_000).run(&(config(), ops(length)), |(mut config, ops)| {
+            fixed(&mut config);
+            let failed = |divergence: Divergence| TestCaseError::fail(divergence.to_string());
+            let histogram = run(&config, &ops).map_err(failed)?;
+            let mut done = done.borrow_mut();
+            done.0 += 1;
+            done.1.merge(&histogram);
+            Ok(())
+        });
     let (sequences, histogram) = done.into_inner();
     record("PROPTEST", sequences, &histogram).expect("VERIMEM_HISTOGRAM can be written");
     if let Err(TestError::Fail(_, (config, ops))) = &outcome {
@@ -176,9 +178,21 @@ fn volume_of_operation_sequences() -> std::io::Result<()> {
         "bulk.add_batch",
         "exclusive_bulk.add_batch",
         "add_with_hint",
+        "add_with_prefix_hints",
+        "batch.add_with_prefix_hints",
         "add_beside",
+        "delete_range",
+        "fold",
         "get",
+        "get.hiding",
+        "get_merged",
+        "get_merged.hiding",
         "multi_get",
+        "multi_get.hiding",
+        "visible.hiding",
+        "range_deletions",
+        "approximate_range",
+        "sample",
         "iter.next",
         "visible.prev",
         "stats",

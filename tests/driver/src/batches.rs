@@ -1,9 +1,7 @@
 //! The operations that write several entries by one writer.
 
 use verimem::{BatchError, Error};
-use verimem_model::{
-    Add, Aside, Batch, Bulk, By, MAX_SEQUENCE, PREFIX_HINTS, Reserve, Sight, kind,
-};
+use verimem_model::{Add, Aside, Batch, Bulk, By, MAX_SEQUENCE, PREFIX_HINTS, Reserve, Sight};
 
 use crate::run::Run;
 use crate::subject::BatchWriter;
@@ -143,9 +141,8 @@ impl Run<'_> {
         } else {
             usize::MAX
         };
-        let kinds = [kind::VALUE, kind::MERGE, kind::DELETION];
         let mut adds = Vec::new();
-        for (key, kind) in bulk.keys().take(few).zip(kinds.into_iter().cycle()) {
+        for (key, kind) in bulk.keys().take(few).zip(bulk.kinds()) {
             self.last += 1;
             adds.push(Resolved {
                 key,

@@ -1,6 +1,9 @@
 //! What the fuzz targets do with their bytes; each function panics when a law
 //! is broken. Tests replay the corpora through the same functions.
 
+mod merges;
+mod ranges;
+
 use std::cmp::Ordering;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -11,16 +14,21 @@ use verimem::{
 };
 use verimem_model::{Histogram, Key, Value};
 
+pub use merges::check_merges;
+pub use ranges::check_tombstones;
+
 /// A fuzz target: its name, which is that of its corpus folder, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 7] = [
     ("codec", check_codec),
     ("entry", check_entry),
     ("keys", check_keys),
     ("lookup_key", check_lookup_key),
+    ("merge", check_merges),
     ("ops", |bytes| drop(check_ops(bytes))),
+    ("tombstones", check_tombstones),
 ];
 
 const PROTECTIONS: [Protection; 5] = [

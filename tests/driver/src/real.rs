@@ -290,7 +290,7 @@ impl<C: Comparator> BatchWriter for RealWriter<'_, C> {
 
 /// Hides what the model says. What nobody may ask about, it hides as well.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Hiding(Hidden);
+pub(crate) struct Hiding(pub(crate) Hidden);
 
 impl Visibility for Hiding {
     fn is_visible(&self, sequence: u64) -> bool {
@@ -311,7 +311,7 @@ fn hiding<'t, H: Handle + 't>(keys: VisibleIter<H>, hidden: Hidden) -> Box<dyn T
 }
 
 /// The table's folded answer in the model's words.
-fn merged(found: merge::Merged<'_>) -> Merged<'_> {
+pub(crate) fn merged(found: merge::Merged<'_>) -> Merged<'_> {
     match found {
         merge::Merged::NotFound => Merged::NotFound,
         merge::Merged::Found {

@@ -60,6 +60,8 @@ mod probe;
 mod sample;
 mod search;
 mod splice;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod trail;
 
 pub use batch::BatchError;
@@ -67,6 +69,8 @@ pub use height::{HeightSource, MAX_HEIGHT};
 pub(crate) use insert::{InsertContext, Sharing};
 pub(crate) use search::Target;
 pub use splice::Hint;
+#[cfg(any(loom, shuttle))]
+pub use trail::FAR_BYTES;
 pub use trail::Trail;
 
 use core::fmt;
@@ -200,7 +204,7 @@ impl<C: Comparator> SkipList<C> {
             height: AtomicUsize::new(1),
             max_height: options.max_height,
             heights: Heights::new(options.heights, options.max_height, options.branching),
-            zones: Zones::new(options.branching),
+            zones: Zones::new(options.branching, options.max_height),
             protection: options.protection,
             id: unique_id(),
             #[cfg(shuttle)]

@@ -172,3 +172,32 @@ fn x2_a_cursor_without_memory_searches_and_fetches_nothing() {
     );
     assert!(visits.behind > 20, "{visits:?}");
 }
+
+#[test]
+fn s5_a_cursor_that_goes_elsewhere_keeps_its_memory_and_nothing_else() {
+    let list = list(20, 2);
+    let mut cursor = middle(&list);
+    let go: [fn(&mut Cursor<&SkipList>); 6] = [
+        |cursor| cursor.seek_for_prev(&50_005u32.to_be_bytes(), 1),
+        |cursor| cursor.seek_before(&50_005u32.to_be_bytes(), 1),
+        |cursor| cursor.seek(&50_005u32.to_be_bytes(), 1),
+        |cursor| cursor.seek_to_last(),
+        |cursor| cursor.seek_random(),
+        |cursor| cursor.seek_to_first(),
+    ];
+    for go in go {
+        for _ in 0..200 {
+            cursor.prev();
+        }
+        let (nodes, room) = cursor.trail().behind.nodes_and_room();
+        assert!(nodes > 0 && room >= 64, "{nodes} {room}");
+        go(&mut cursor);
+        assert_eq!(cursor.trail().behind.nodes_and_room(), (0, room));
+        // A first search, since nothing is remembered.
+        let before = key(&cursor).unwrap();
+        let ((), visits) = visits_of(|| cursor.prev());
+        assert_eq!(key(&cursor), before.checked_sub(10));
+        assert!(visits.behind < 64, "{visits:?}");
+        cursor.seek_to_last();
+    }
+}

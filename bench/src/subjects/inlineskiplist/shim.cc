@@ -223,15 +223,6 @@ bool verimem_isl_insert_with_hint(Table* table, void* hint, uint64_t tag,
       Encode(table, tag, key, key_size, value, value_size), &hint);
 }
 
-bool verimem_isl_insert_with_hint_concurrently(Table* table, void* hint,
-                                               uint64_t tag, const char* key,
-                                               size_t key_size,
-                                               const char* value,
-                                               size_t value_size) {
-  return table->list.InsertWithHintConcurrently(
-      Encode(table, tag, key, key_size, value, value_size), &hint);
-}
-
 // Fills `found[i]` with the first entry at or after the i-th key, or null. The
 // keys must ascend.
 bool verimem_isl_multi_get(const Table* table, size_t count,

@@ -204,6 +204,11 @@ pub(crate) struct SpaceView<'a> {
     space: PhantomData<&'a Space>,
 }
 
+// SAFETY: a view stands for a reference to its space, which is `Sync`.
+unsafe impl Send for SpaceView<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SpaceView<'_> {}
+
 impl SpaceView<'_> {
     /// The same without the borrow.
     ///

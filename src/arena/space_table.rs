@@ -270,6 +270,11 @@ pub(crate) struct SpaceView<'a> {
     borrow: PhantomData<&'a Space>,
 }
 
+// SAFETY: a view stands for a reference to its space, which is `Sync`.
+unsafe impl Send for SpaceView<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SpaceView<'_> {}
+
 impl SpaceView<'_> {
     /// The same without the borrow.
     ///

@@ -67,7 +67,8 @@ pub mod checker {
     use crate::skiplist::{InsertContext, Sharing, SkipList};
     use crate::{BatchError, Comparator, EntryRef, Hint, MemTable, Result, SequenceNumber};
 
-    pub use crate::sync::{set_shard_index, visits};
+    pub use crate::skiplist::FAR_BYTES;
+    pub use crate::sync::{Visits, set_shard_index, visits_of};
 
     /// Inserts from memory set aside before, so that allocation adds no schedule points.
     pub fn insert<C: Comparator>(

@@ -14,6 +14,13 @@ const VALUE: usize = 100;
 
 type Count = fn(&Data, Pages) -> usize;
 
+/// Whether the system gives out huge pages unasked: a fault then brings 2 MiB, and how many
+/// there are says little.
+fn huge_pages_unasked() -> bool {
+    let file = "/sys/kernel/mm/transparent_hugepage/enabled";
+    std::fs::read_to_string(file).is_ok_and(|choice| choice.contains("[always]"))
+}
+
 /// The page faults of the third fill, after two whose tables were freed.
 fn faults<S: Subject>(data: &Data, pages: Pages) -> usize {
     let plan = Plan {
@@ -45,7 +52,7 @@ fn faults<S: Subject>(data: &Data, pages: Pages) -> usize {
 #[test]
 fn pages_are_fresh_or_used_as_they_are_called() {
     let data = Data::new(ENTRIES, KeyShape::Random(16), VALUE, 1);
-    // Transparent huge pages would hide the faults of small ones; then there is nothing to count.
+    let huge = huge_pages_unasked();
     let payload = ENTRIES * data.payload() / 4096;
     let counts: [(&str, Count); 5] = [
         ("memtable", faults::<MemTable>),
@@ -59,6 +66,6 @@ fn pages_are_fresh_or_used_as_they_are_called() {
         let recycled = count(&data, Pages::Recycled);
         println!("{name}: {cold} cold, {recycled} recycled, {payload} for the payload");
         assert!(recycled < payload / 4, "{name}: {recycled} of {payload}");
-        assert!(cold > payload / 2, "{name}: {cold} of {payload}");
+        assert!(huge || cold > payload / 2, "{name}: {cold} of {payload}");
     }
 }

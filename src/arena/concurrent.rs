@@ -336,7 +336,8 @@ impl ConcurrentArena {
         let mut charge = Charge::new(self.budget.as_ref());
         loop {
             let needed = match self.take_locked(units, &mut charge) {
-                Ok(Step::Done(piece)) => {
+                Ok(Step::Found(piece)) => return Ok(piece),
+                Ok(Step::Cut(piece)) => {
                     if self.is_chunked(units) {
                         let Piece { range, chunk_end } = piece;
                         self.space.prepare(range.start, chunk_end - range.start);
@@ -371,7 +372,7 @@ impl ConcurrentArena {
         if chunked {
             // Somebody may have brought a chunk while this thread waited.
             if let Some(piece) = shard.take(units) {
-                return Ok(Step::Done(piece));
+                return Ok(Step::Found(piece));
             }
         }
         let mut range = match blocks.take(units, want) {
@@ -409,7 +410,7 @@ impl ConcurrentArena {
         if range.units() > 0 {
             self.waste(shard.replace(range).bytes());
         }
-        Ok(Step::Done(Piece {
+        Ok(Step::Cut(Piece {
             range: taken,
             chunk_end,
         }))
@@ -418,7 +419,10 @@ impl ConcurrentArena {
 
 /// What one attempt under the lock came to.
 enum Step {
-    Done(Piece),
+    /// Somebody else had brought a chunk, and prepared it or is about to.
+    Found(Piece),
+    /// Cut from a block: the front of a new chunk, or a piece of its own.
+    Cut(Piece),
     Charge(usize),
 }
 
@@ -454,5 +458,32 @@ impl Drop for ConcurrentArena {
         if let (Some(budget), 1..) = (&self.budget, allocated) {
             budget.release(allocated);
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a2_only_who_brought_a_chunk_prepares_it() {
+        let options = ArenaOptions {
+            block_size: 64 << 10,
+            shards: 1,
+            ..ArenaOptions::default()
+        };
+        let arena = ConcurrentArena::new(options).unwrap();
+        // The first blocks are small ones.
+        for _ in 0..2 {
+            arena.reserve(32 << 10).unwrap().allocate(1).unwrap();
+        }
+        while arena.shard().left() > 0 {
+            arena.allocate(1).unwrap();
+        }
+        // Two threads that both found the shard empty, one after the other.
+        let mut charge = Charge::new(None);
+        let mut attempt = || arena.take_locked(1, &mut charge);
+        assert!(matches!(attempt(), Ok(Step::Cut(_))));
+        assert!(matches!(attempt(), Ok(Step::Found(_))));
     }
 }

@@ -118,6 +118,8 @@ impl Space {
                 *usable = keep;
             }
         }
+        // What was given back comes fresh from the system.
+        self.recycled = self.recycled.min(*usable);
         *usable
     }
 
@@ -202,6 +204,11 @@ pub(crate) struct SpaceView<'a> {
     space: PhantomData<&'a Space>,
 }
 
+// SAFETY: a view stands for a reference to its space, which is `Sync`.
+unsafe impl Send for SpaceView<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SpaceView<'_> {}
+
 impl SpaceView<'_> {
     /// The same without the borrow.
     ///
@@ -220,7 +227,9 @@ impl SpaceView<'_> {
     /// # Safety
     ///
     /// The caller got `offset` from this space's arena (so it lies in a
-    /// committed block), or derives it from such an offset within its allocation.
+    /// committed block), or derives it from such an offset within its allocation, or
+    /// it is 0 once the space has a block: that unit is nobody's, and only its address
+    /// may be used.
     #[inline(always)]
     pub(crate) unsafe fn resolve(self, offset: Offset) -> NonNull<u8> {
         // SAFETY: the offset lies in a committed block, hence inside of the

@@ -270,6 +270,11 @@ pub(crate) struct SpaceView<'a> {
     borrow: PhantomData<&'a Space>,
 }
 
+// SAFETY: a view stands for a reference to its space, which is `Sync`.
+unsafe impl Send for SpaceView<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SpaceView<'_> {}
+
 impl SpaceView<'_> {
     /// The same without the borrow.
     ///
@@ -288,7 +293,9 @@ impl SpaceView<'_> {
     /// # Safety
     ///
     /// The caller got `offset` from this space's arena (so it lies in a
-    /// committed block), or derives it from such an offset within its allocation.
+    /// committed block), or derives it from such an offset within its allocation, or
+    /// it is 0 once the space has a block: that unit is nobody's, and only its address
+    /// may be used.
     #[inline(always)]
     pub(crate) unsafe fn resolve(self, offset: Offset) -> NonNull<u8> {
         // SAFETY: borrowed for the view's lifetime, or kept alive by who detached it.

@@ -147,10 +147,39 @@ impl RawRecord {
     /// # Safety
     ///
     /// `start` is the first byte of a record that [`write_record`] wrote, which
-    /// stays readable and unchanged for as long as what this returns is used.
+    /// stays readable, through this very pointer, and unchanged for as long as what
+    /// this returns is used.
     #[inline(always)]
     pub(crate) unsafe fn new(start: *const u8) -> Self {
         Self { start }
+    }
+
+    /// Where the user key begins, and its length.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawRecord::new`].
+    #[inline(always)]
+    unsafe fn user_key(self) -> (*const u8, usize) {
+        // SAFETY: the record begins with the length of the internal key.
+        let (internal_key_len, key) = unsafe { raw_varint32(self.start) };
+        (key, internal_key_len as usize - TAG_LEN)
+    }
+
+    /// Where the value begins, and its length.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawRecord::new`]; `user_key` is what [`user_key`](Self::user_key) said.
+    #[inline(always)]
+    unsafe fn value(self, user_key: (*const u8, usize)) -> (*const u8, usize) {
+        let (key, key_len) = user_key;
+        // SAFETY: the tag follows the user key, and the value's length the tag. The
+        // pointer may be used for all of the record, as the one it was made from.
+        let value_len = unsafe { key.add(key_len + TAG_LEN) };
+        // SAFETY: a varint32 begins there.
+        let (value_len, value) = unsafe { raw_varint32(value_len) };
+        (value, value_len as usize)
     }
 
     /// The user key and the tag.
@@ -160,32 +189,15 @@ impl RawRecord {
     /// As for [`RawRecord::new`], for the whole of `'a`.
     #[inline(always)]
     pub(crate) unsafe fn key<'a>(self) -> (&'a [u8], u64) {
-        // SAFETY: the record begins with the length of the internal key.
-        let (internal_key_len, key) = unsafe { raw_varint32(self.start) };
-        let key_len = internal_key_len as usize - TAG_LEN;
-        // SAFETY: the user key follows; the caller keeps it readable for `'a`.
+        // SAFETY: passed on from the caller.
+        let (key, key_len) = unsafe { self.user_key() };
+        // SAFETY: the caller keeps the user key readable for `'a`.
         let user_key = unsafe { core::slice::from_raw_parts(key, key_len) };
         // SAFETY: the tag follows the user key.
         let tag = unsafe { key.add(key_len) };
         // SAFETY: eight bytes of tag are there, at any alignment.
         let tag = unsafe { tag.cast::<[u8; TAG_LEN]>().read() };
         (user_key, u64::from_le_bytes(tag))
-    }
-
-    /// The value.
-    ///
-    /// # Safety
-    ///
-    /// As for [`RawRecord::new`], for the whole of `'a`; `user_key` is this
-    /// record's.
-    #[inline(always)]
-    unsafe fn value_after(self, user_key: &[u8]) -> &[u8] {
-        // SAFETY: the tag follows the user key, and the value's length the tag.
-        let value_len = unsafe { user_key.as_ptr().add(user_key.len() + TAG_LEN) };
-        // SAFETY: a varint32 begins there.
-        let (value_len, value) = unsafe { raw_varint32(value_len) };
-        // SAFETY: the value follows; the caller keeps it readable for `'a`.
-        unsafe { core::slice::from_raw_parts(value, value_len as usize) }
     }
 
     /// Bytes from the start of the record to the end of its value.
@@ -196,10 +208,10 @@ impl RawRecord {
     #[inline]
     pub(crate) unsafe fn len(self) -> usize {
         // SAFETY: passed on from the caller.
-        let (user_key, _) = unsafe { self.key() };
+        let user_key = unsafe { self.user_key() };
         // SAFETY: as above.
-        let value = unsafe { self.value_after(user_key) };
-        value.as_ptr().addr() + value.len() - self.start.addr()
+        let (value, value_len) = unsafe { self.value(user_key) };
+        value.addr() + value_len - self.start.addr()
     }
 
     /// The whole entry.
@@ -210,23 +222,38 @@ impl RawRecord {
     ///
     /// # Safety
     ///
-    /// As for [`RawRecord::new`], for the whole of `'a`.
+    /// As for [`RawRecord::new`], for the whole of `'a`; the record has a checksum
+    /// of that protection.
     #[inline]
     pub(crate) unsafe fn entry<'a>(self, protection: Protection) -> Result<EntryRef<'a>> {
+        if !protection.is_empty() {
+            // SAFETY: passed on from the caller.
+            unsafe { self.check(protection) }?;
+        }
+        // SAFETY: as above.
+        Ok(unsafe { self.unchecked() })
+    }
+
+    /// The whole entry, whatever its checksum.
+    ///
+    /// # Safety
+    ///
+    /// As for [`RawRecord::new`], for the whole of `'a`.
+    #[inline(always)]
+    unsafe fn unchecked<'a>(self) -> EntryRef<'a> {
         // SAFETY: passed on from the caller.
         let (user_key, tag) = unsafe { self.key() };
         // SAFETY: as above.
-        let value = unsafe { self.value_after(user_key) };
-        if !protection.is_empty() {
-            // SAFETY: a checksum of that protection follows the value.
-            unsafe { self.check(protection) }?;
-        }
-        Ok(EntryRef {
+        let key = unsafe { self.user_key() };
+        // SAFETY: as above.
+        let (value, value_len) = unsafe { self.value(key) };
+        EntryRef {
             user_key,
             sequence: tag_sequence(tag),
             kind: tag_kind(tag),
-            value,
-        })
+            // SAFETY: the caller keeps the value readable for `'a`.
+            value: unsafe { core::slice::from_raw_parts(value, value_len) },
+        }
     }
 
     /// Compares the checksum stored behind the value. Decodes for itself, so that
@@ -241,11 +268,12 @@ impl RawRecord {
     /// As for [`RawRecord::new`]; the record has a checksum of that protection.
     #[inline(never)]
     unsafe fn check(self, protection: Protection) -> Result<()> {
-        // SAFETY: passed on from the caller; a record without a checksum is the
-        // front of one that has it.
-        let entry = unsafe { self.entry(Protection::None) }?;
+        // SAFETY: passed on from the caller.
+        let entry = unsafe { self.unchecked() };
+        // SAFETY: as above.
+        let end = unsafe { self.len() };
         // SAFETY: the checksum follows the value.
-        let stored = unsafe { entry.value.as_ptr().add(entry.value.len()) };
+        let stored = unsafe { self.start.add(end) };
         // SAFETY: it has `protection.len()` bytes.
         let stored = unsafe { core::slice::from_raw_parts(stored, protection.len()) };
         if protection.checksum(&entry)[..protection.len()] == *stored {

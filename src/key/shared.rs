@@ -6,8 +6,7 @@ use super::Comparator;
 use super::comparator::{BytewiseComparator, first_four};
 use crate::error::{Error, Result};
 
-/// The order of [`BytewiseComparator`], for tables
-/// whose keys mostly share a prefix.
+/// The order of [`BytewiseComparator`], for tables whose keys mostly share a prefix.
 ///
 /// The four bytes that are kept beside the links are those *behind* the shared
 /// prefix, so that a search passes such keys without reading them. Keys without

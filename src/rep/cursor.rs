@@ -140,14 +140,14 @@ impl<H: Handle> Cursor<H> {
     /// Goes to the last entry at or before `(user_key, sequence)`. O(log n).
     pub fn seek_for_prev(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
-        self.trail = Default::default();
+        H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().seek_for_prev(user_key, sequence);
     }
 
     /// Goes to the last entry before `(user_key, sequence)`. O(log n).
     pub fn seek_before(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
-        self.trail = Default::default();
+        H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().seek_before(user_key, sequence);
     }
 
@@ -160,14 +160,14 @@ impl<H: Handle> Cursor<H> {
     /// Goes to the last entry. O(log n).
     pub fn seek_to_last(&mut self) {
         self.observe_seek();
-        self.trail = Default::default();
+        H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().last();
     }
 
     /// Goes to an entry at random. O(log n).
     pub fn seek_random(&mut self) {
         self.observe_seek();
-        self.trail = Default::default();
+        H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().random();
     }
 
@@ -212,6 +212,11 @@ impl<H: Handle> Cursor<H> {
         self.position
             .map(|position| unsafe { self.handle.rep().entry(position) })
             .transpose()
+    }
+
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn trail(&self) -> &<H::Rep as Representation>::Trail {
+        &self.trail
     }
 
     /// The handle.

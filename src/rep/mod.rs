@@ -43,6 +43,9 @@ pub trait Representation: Sealed + Send + Sync + 'static {
     /// nothing.
     type Trail: Clone + Debug + Default + Send + Sync + 'static;
 
+    /// Has a trail forget the way, since its cursor goes elsewhere. It keeps its memory.
+    fn forget(trail: &mut Self::Trail);
+
     /// The newest entry of `user_key` that is not newer than `sequence`.
     fn find(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
 

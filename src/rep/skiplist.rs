@@ -21,6 +21,11 @@ impl<C: Comparator> Representation for SkipList<C> {
     }
 
     #[inline]
+    fn forget(trail: &mut Trail) {
+        trail.clear();
+    }
+
+    #[inline]
     fn find(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Position> {
         let target = Target::new(self.comparator(), user_key, sequence);
         SkipList::find(self, &target)

@@ -18,11 +18,11 @@ use crate::sync::ledger::FAULT_SKIPLIST_BATCH_FORGETS_EQUAL;
 
 /// Why a batch ended before its end, and how far it came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("entry {added} of the batch was refused: {error}")]
+#[error("an entry of the batch was refused, after {added} were added")]
 pub struct BatchError {
     /// How many entries were inserted: those before the one that was refused.
     pub added: usize,
-    /// Why it was refused.
+    /// Why it was refused: the source of this error, which its own text leaves out.
     #[source]
     pub error: Error,
 }
@@ -46,7 +46,6 @@ impl<C: Comparator> SkipList<C> {
         entries: &[EntryRef<'_>],
         mut linked: impl FnMut(&EntryRef<'_>),
     ) -> Result<(), BatchError> {
-        let mut splices = [const { Splice::new() }; LANES];
         let mut added = 0;
         while let Some(entry) = entries.get(added) {
             let done = if context.run {
@@ -54,18 +53,46 @@ impl<C: Comparator> SkipList<C> {
                 unsafe { self.insert_near(sharing, memory, context, entry, || linked(entry)) }
                     .map(|()| added += 1)
             } else {
-                let group = &entries[added..];
-                let group = &group[..group.len().min(LANES)];
+                let rest = &entries[added..];
                 let mut counted = |entry: &EntryRef<'_>| {
                     linked(entry);
                     added += 1;
                 };
                 // SAFETY: passed on from the caller.
-                unsafe {
-                    self.insert_group(sharing, memory, context, &mut splices, group, &mut counted)
-                }
+                unsafe { self.insert_groups(sharing, memory, context, rest, &mut counted) }
             };
             done.map_err(|error| BatchError { added, error })?;
+        }
+        Ok(())
+    }
+
+    /// Inserts entries by several searches at a time, until all are inserted or they
+    /// begin to fall next to each other. Apart from who calls it: a short batch, or one
+    /// of neighbours, makes no splices.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert); the entries before are inserted.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_near`](Self::insert_near).
+    #[inline(never)]
+    unsafe fn insert_groups(
+        &self,
+        sharing: Sharing,
+        memory: &mut impl Allocate,
+        context: &mut InsertContext,
+        entries: &[EntryRef<'_>],
+        linked: &mut impl FnMut(&EntryRef<'_>),
+    ) -> crate::error::Result<()> {
+        let mut splices = [const { Splice::new() }; LANES];
+        for group in entries.chunks(LANES) {
+            // SAFETY: passed on from the caller.
+            unsafe { self.insert_group(sharing, memory, context, &mut splices, group, linked) }?;
+            if context.run {
+                break;
+            }
         }
         Ok(())
     }

@@ -2,19 +2,23 @@
 //!
 //! A search finds a tower some places before, what lies between is fetched as a
 //! zone ahead is, and its nodes are remembered. Each of them is checked when its
-//! turn comes: it is the predecessor if it still links to where the cursor stands.
+//! turn comes: it is the predecessor if it still links to where the cursor stands. If
+//! it does not, the cursor turned round, or something was inserted in between; then
+//! the predecessor is mostly but a few links on.
 
 use super::SkipList;
 use super::node::Position;
 use super::search::{Pass, Target};
 use super::trail::{Queue, Trail};
 use crate::key::{Comparator, tag_sequence};
-use crate::sync::fault;
 use crate::sync::ledger::FAULT_SKIPLIST_BELIEVE_REMEMBERED;
+use crate::sync::{Way, fault, note_visits};
 
 /// Most nodes remembered after the first search backward, the second, and any
 /// other: few steps may follow, and then many.
 const MOST: [usize; 3] = [16, 64, 256];
+/// Most links between a remembered node and the cursor before it is given up.
+const FEW_LINKS: usize = 8;
 
 /// The nodes before a cursor.
 #[derive(Debug, Default)]
@@ -31,6 +35,29 @@ impl Behind {
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
         self.runs = 0;
+    }
+
+    /// How many nodes are remembered, and how many there is memory for.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(super) fn nodes_and_room(&self) -> (usize, usize) {
+        (self.nodes.len(), self.nodes.capacity())
+    }
+
+    /// Forgets all nodes, and makes room for so many. False without memory.
+    fn make_room(&mut self, most: usize) -> bool {
+        self.nodes.clear();
+        #[cfg(all(test, not(any(loom, shuttle))))]
+        if crate::sync::is_memory_refused() {
+            return false;
+        }
+        self.nodes.try_reserve_exact(most).is_ok()
+    }
+
+    /// Remembers one more node where there is room: never more than were asked for.
+    fn push(&mut self, node: Position) {
+        if self.nodes.len() < self.nodes.capacity() {
+            self.nodes.push(node);
+        }
     }
 }
 
@@ -52,14 +79,47 @@ impl<C: Comparator> SkipList<C> {
         trail.due = 0;
         if let Some(candidate) = trail.behind.nodes.pop() {
             // SAFETY: remembered nodes were found on level 0 of this list.
-            if unsafe { self.successor(candidate.get()) } == Some(at)
-                || fault(&FAULT_SKIPLIST_BELIEVE_REMEMBERED)
-            {
+            let next = unsafe { self.successor(candidate.get()) };
+            if next == Some(at) || fault(&FAULT_SKIPLIST_BELIEVE_REMEMBERED) {
                 return Some(candidate);
+            }
+            // SAFETY: a link led to `next`.
+            let found = unsafe { self.catch_up(&mut trail.behind, candidate, next, at) };
+            if found.is_some() {
+                return found;
             }
         }
         // SAFETY: passed on from the caller.
         unsafe { self.look_behind(&mut trail.behind, at) }
+    }
+
+    /// Finds the node before a position from a remembered one that lies a few links
+    /// before it, and remembers those in between.
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next); the link of `node` led to `next`.
+    #[cold]
+    unsafe fn catch_up(
+        &self,
+        behind: &mut Behind,
+        mut node: Position,
+        mut next: Option<Position>,
+        at: Position,
+    ) -> Option<Position> {
+        for _ in 0..FEW_LINKS {
+            behind.push(node);
+            // Not the end of the list: the cursor stands behind what it remembers.
+            node = next?;
+            // SAFETY: a link led to it.
+            next = unsafe { self.successor(node.get()) };
+            if next == Some(at) {
+                return Some(node);
+            }
+        }
+        // All that is remembered lies far back: what follows is a first search.
+        behind.runs = 0;
+        None
     }
 
     /// Finds the node before a position, and remembers those before that one.
@@ -70,18 +130,21 @@ impl<C: Comparator> SkipList<C> {
     #[inline(never)]
     unsafe fn look_behind(&self, behind: &mut Behind, at: Position) -> Option<Position> {
         let run = behind.runs.min(MOST.len() - 1);
-        behind.runs = run + 1;
+        let (mut room, mut base) = (MOST[run], self.zones.behind[run]);
+        if behind.make_room(room) {
+            behind.runs = run + 1;
+        } else {
+            // Nothing will be remembered, so nothing is to be fetched.
+            (room, base) = (0, 0);
+        }
         let nodes = &mut behind.nodes;
-        nodes.clear();
-        // Without memory, nothing is remembered.
-        let room = nodes.try_reserve_exact(MOST[run]).map_or(0, |()| MOST[run]);
 
         // SAFETY: passed on from the caller.
         let (user_key, tag) = unsafe { self.key_at(at) };
         let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
         // Above the highest tower, that would be the whole list.
         let highest = self.levels().saturating_sub(1).max(1);
-        let base = self.zones.behind[run].min(highest);
+        let base = base.min(highest);
         let view = self.view();
         // SAFETY: passed on from the caller.
         let mut queue = Queue::new(unsafe { self.lines(view, at.get()) });
@@ -96,7 +159,8 @@ impl<C: Comparator> SkipList<C> {
             above = stop.prev;
         });
         // SAFETY: the search came by all these nodes, on these levels.
-        unsafe { self.visit_all(&mut queue) };
+        let visited = unsafe { self.visit_all(&mut queue) };
+        note_visits(Way::Behind, visited);
 
         let mut prev = None;
         let mut node = from;

@@ -128,7 +128,7 @@ impl<C: Comparator> SkipList<C> {
         entry: &EntryRef<'_>,
         linked: impl FnOnce(),
     ) -> Result<()> {
-        self.alone.with_mut(|context| {
+        self.alone.0.with_mut(|context| {
             // SAFETY: only the one inserter gets here, after the one before.
             let context = unsafe { &mut *context };
             // SAFETY: passed on from the caller.
@@ -151,7 +151,7 @@ impl<C: Comparator> SkipList<C> {
         entries: &[EntryRef<'_>],
         linked: impl FnMut(&EntryRef<'_>),
     ) -> core::result::Result<(), BatchError> {
-        self.alone.with_mut(|context| {
+        self.alone.0.with_mut(|context| {
             // SAFETY: only the one inserter gets here, after the one before.
             let context = unsafe { &mut *context };
             // SAFETY: passed on from the caller.

@@ -44,6 +44,7 @@
 //! | a link of a node not yet linked on that level | the inserter | nobody |
 //! | a link of a linked node | anyone: compare-exchange; or the one exclusive writer | anyone |
 //! | `height` | anyone, by maximum | anyone |
+//! | `alone` | the one exclusive writer | the same, or the next one |
 //!
 //! Sources: Pugh, "Skip lists" (1990); LevelDB's `skiplist.h`; RocksDB's
 //! `inlineskiplist.h` (splices, hints, concurrent insert); Pebble's `arenaskl`
@@ -60,6 +61,8 @@ mod probe;
 mod sample;
 mod search;
 mod splice;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod trail;
 
 pub use batch::BatchError;
@@ -68,6 +71,8 @@ pub(crate) use insert::{InsertContext, Sharing};
 pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;
+#[cfg(any(loom, shuttle))]
+pub use trail::FAR_BYTES;
 pub use trail::Trail;
 
 use core::fmt;
@@ -153,17 +158,22 @@ pub struct SkipList<C = BytewiseComparator> {
     #[cfg(shuttle)]
     towers: crate::sync::Towers,
     /// Where the one writer was that is alone; only touched by that writer.
-    alone: UnsafeCell<InsertContext>,
+    alone: Alone,
     arena: Arc<ConcurrentArena>,
 }
 
-// SAFETY: all fields but `alone` and `space` are `Send`; the first holds plain
-// numbers, the second stands for a reference to the arena.
-unsafe impl<C: Comparator> Send for SkipList<C> {}
-// SAFETY: all fields but `alone` and `space` are `Sync`; the first is only touched
-// by a writer that is alone, ordered after the one before (the contract of
-// `insert_alone`), the second stands for a reference to the arena.
-unsafe impl<C: Comparator> Sync for SkipList<C> {}
+/// What only a writer that is alone touches.
+struct Alone(UnsafeCell<InsertContext>);
+
+// SAFETY: it is touched by a writer that is alone, ordered after the one before: the
+// contract of `insert_alone`.
+unsafe impl Sync for Alone {}
+
+// Nothing else in a list needs a proof.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<SkipList<BytewiseComparator>>();
+};
 
 impl<C: Comparator> SkipList<C> {
     /// Makes an empty list; the arena gives up a head node.
@@ -201,12 +211,12 @@ impl<C: Comparator> SkipList<C> {
             height: AtomicUsize::new(1),
             max_height: options.max_height,
             heights: Heights::new(options.heights, options.max_height, options.branching),
-            zones: Zones::new(options.branching),
+            zones: Zones::new(options.branching, options.max_height),
             protection: options.protection,
             id: unique_id(),
             #[cfg(shuttle)]
             towers: crate::sync::Towers::default(),
-            alone: UnsafeCell::new(InsertContext::new()),
+            alone: Alone(UnsafeCell::new(InsertContext::new())),
             arena,
         };
         #[cfg(shuttle)]

@@ -153,7 +153,7 @@ impl NodePtr {
     pub(super) unsafe fn link<'a>(self, level: usize) -> &'a AtomicU64 {
         // SAFETY: `level` is below the height, so the link is inside of the allocation.
         let link = unsafe { self.0.sub(level * LINK_SIZE) };
-        // SAFETY: `construct` made an atomic here; only shared references to it exist.
+        // SAFETY: `construct_link` made an atomic here; only shared references to it exist.
         unsafe { link.cast().as_ref() }
     }
 
@@ -161,7 +161,8 @@ impl NodePtr {
     ///
     /// # Safety
     ///
-    /// As for [`link`](Self::link).
+    /// The node was made by [`construct`](Self::construct), whose writes happen before
+    /// this call, and its arena outlives `'a`.
     #[inline(always)]
     pub(super) unsafe fn shadow<'a>(self) -> &'a Shadow {
         // SAFETY: inside of the allocation.

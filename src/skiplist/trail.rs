@@ -18,7 +18,7 @@ use super::node::{Position, RECORD_AT};
 use super::{SkipList, SpaceView};
 use crate::arena::{Offset, UNIT};
 use crate::key::Comparator;
-use crate::sync::{LINE, prefetch};
+use crate::sync::{LINE, Way, note_visits, prefetch};
 
 /// Levels that a trail remembers.
 const RUNGS: usize = 6;
@@ -35,15 +35,22 @@ const CHECKED: bool = cfg!(any(loom, shuttle));
 /// When the ends of a zone lie in memory no further apart than so many nodes, then
 /// entries were added in order, and the processor brings what comes next by itself.
 const IN_ORDER: usize = 1 << 9;
-/// Most nodes visited at a time: more than any zone of random towers has.
+/// Most nodes visited at a time: more than a zone of random towers has, but for one in
+/// thousands, or where the branching is above a hundred.
 const MOST_VISITS: usize = 512;
+
+/// More bytes than entries of up to 4 lines may lie apart and still count as added in
+/// order, for models.
+#[cfg(any(loom, shuttle))]
+pub const FAR_BYTES: usize = in_order_bytes(4) + LINE;
 
 /// On which levels zones begin, by the branching of a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Zones {
     /// The last of the rungs that are asked for after a seek: about 8 entries.
     near: usize,
-    /// The last and all that follow: about 64 entries each.
+    /// The last and all that follow: about 64 entries each. 0 where all towers have one
+    /// level; then there are no zones.
     top: usize,
     /// From where a run backward begins: about 4 entries, about 32, and then
     /// about 128 each.
@@ -51,16 +58,16 @@ pub(super) struct Zones {
 }
 
 impl Zones {
-    pub(super) fn new(branching: u32) -> Self {
+    pub(super) fn new(branching: u32, max_height: usize) -> Self {
         let level_of = |entries: u32| {
-            let levels = (1..MAX_HEIGHT).zip(1u32..);
-            let mut fitting =
-                levels.filter(|&(_, level)| branching.saturating_pow(level) >= entries);
-            fitting.next().map_or(MAX_HEIGHT, |(level, _)| level)
+            let fits = |&level: &usize| branching.saturating_pow(level as u32) >= entries;
+            (1..MAX_HEIGHT).find(fits).unwrap_or(MAX_HEIGHT)
         };
+        // No tower is taller: what is looked for above would never be found.
+        let tallest = RUNGS.min(max_height - 1);
         Self {
-            near: level_of(8).min(RUNGS),
-            top: level_of(64).min(RUNGS),
+            near: level_of(8).min(tallest),
+            top: level_of(64).min(tallest),
             behind: [level_of(4), level_of(32), level_of(128)],
         }
     }
@@ -178,7 +185,7 @@ impl Queue {
 ///
 /// # Safety
 ///
-/// `node` is one of the list.
+/// `node` is one of the list, or 0: nothing is read, and nobody wants those lines.
 #[inline(always)]
 pub(super) unsafe fn ask_for(view: SpaceView<'_>, node: Offset, lines: usize) {
     // SAFETY: passed on from the caller.
@@ -190,8 +197,12 @@ pub(super) unsafe fn ask_for(view: SpaceView<'_>, node: Offset, lines: usize) {
 
 /// Whether what lies between two nodes was added in order, by all appearances.
 fn in_order(from: Offset, until: Offset, lines: usize) -> bool {
-    let near = lines.saturating_mul(IN_ORDER * (LINE / UNIT));
-    from.abs_diff(until) as usize <= near
+    from.abs_diff(until) as usize <= in_order_bytes(lines) / UNIT
+}
+
+/// How far apart the ends of a zone may lie, at so many lines for each node.
+const fn in_order_bytes(lines: usize) -> usize {
+    lines.saturating_mul(IN_ORDER * LINE)
 }
 
 impl<C: Comparator> SkipList<C> {
@@ -274,8 +285,7 @@ impl<C: Comparator> SkipList<C> {
                 unsafe { ask_for(view, rung, lines) };
                 continue;
             }
-            #[cfg(any(loom, shuttle))]
-            crate::sync::note_visit();
+            note_visits(Way::Ahead, 1);
             // SAFETY: as above.
             let node = unsafe { Self::node(view, rung) };
             for below in 0..=level {
@@ -296,6 +306,10 @@ impl<C: Comparator> SkipList<C> {
     unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset, lines: usize) {
         let view = self.view();
         let top = self.zones.top;
+        if top == 0 {
+            trail.gate = 0;
+            return;
+        }
         let mut level = trail.level;
         while level < top && trail.rungs[level + 1] == node {
             level += 1;
@@ -314,7 +328,8 @@ impl<C: Comparator> SkipList<C> {
             let mut queue = Queue::new(lines);
             queue.push(view, node, level, until);
             // SAFETY: the gate was found on this level.
-            unsafe { self.visit_all(&mut queue) };
+            let visited = unsafe { self.visit_all(&mut queue) };
+            note_visits(Way::Ahead, visited);
         }
     }
 
@@ -332,19 +347,17 @@ impl<C: Comparator> SkipList<C> {
     }
 
     /// Visits nodes, and those that they lead to, until there is nothing left to
-    /// look at, or it was enough.
+    /// look at, or it was enough. Returns how many.
     ///
     /// # Safety
     ///
     /// The nodes due were found in this list, on their levels.
-    pub(super) unsafe fn visit_all(&self, queue: &mut Queue) {
+    pub(super) unsafe fn visit_all(&self, queue: &mut Queue) -> usize {
         let view = self.view();
-        for _ in 0..MOST_VISITS {
+        for visited in 0..MOST_VISITS {
             let Some(Visit { node, until, level }) = queue.pop() else {
-                return;
+                return visited;
             };
-            #[cfg(any(loom, shuttle))]
-            crate::sync::note_visit();
             // SAFETY: passed on from the caller.
             let node = unsafe { Self::node(view, node) };
             let mut until = until;
@@ -357,5 +370,6 @@ impl<C: Comparator> SkipList<C> {
                 until = next;
             }
         }
+        MOST_VISITS
     }
 }

@@ -37,6 +37,9 @@ mod backend;
 #[cfg(any(loom, shuttle))]
 mod mutation;
 
+#[cfg(any(test, loom, shuttle))]
+mod witness;
+
 #[cfg(shuttle)]
 pub(crate) use backend::Towers;
 
@@ -59,9 +62,25 @@ pub use random::seed_thread_rng;
 #[cfg(any(loom, shuttle))]
 pub use backend::set_shard_index;
 #[cfg(any(loom, shuttle))]
-pub(crate) use mutation::note_visit;
-#[cfg(any(loom, shuttle))]
-pub use mutation::visits;
+pub use witness::Visits;
+#[cfg(any(test, loom, shuttle))]
+pub(crate) use witness::note_visits;
+#[cfg(any(test, loom, shuttle))]
+pub use witness::visits_of;
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) use witness::{is_memory_refused, without_memory};
+
+/// The direction of a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Ahead,
+    Behind,
+}
+
+/// Counts nodes visited ahead of time: never, outside of tests and checkers.
+#[cfg(not(any(test, loom, shuttle)))]
+#[inline(always)]
+pub(crate) const fn note_visits(_way: Way, _nodes: usize) {}
 
 /// Resolves the ordering of a named site.
 ///

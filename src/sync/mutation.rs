@@ -1,6 +1,6 @@
 //! What a checker build can break on purpose, chosen by the environment.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use std::sync::OnceLock;
 
 use super::ledger::{FAULTS, Fault, SITES, Site};
@@ -48,18 +48,4 @@ pub(crate) fn fault(fault: &Fault) -> bool {
         Some(row.name)
     });
     chosen == Some(fault.name)
-}
-
-/// Nodes that cursors visited ahead of time, in all executions so far.
-static VISITS: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts a node visited ahead of time; no schedule point.
-pub(crate) fn note_visit() {
-    VISITS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// How many nodes cursors have visited ahead of time, in all executions so far:
-/// a model of looking ahead shows with it that it is not blind.
-pub fn visits() -> usize {
-    VISITS.load(Ordering::Relaxed)
 }

@@ -8,7 +8,7 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, seed_thread_rng};
+use verimem::{EntryRef, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, seed_thread_rng};
 
 /// One table more or less lucky with its towers takes 15 % more or fewer
 /// instructions. Several tables make up for it: what draws heights in another way
@@ -17,6 +17,10 @@ const TABLES: usize = 16;
 /// Entries of each.
 const ENTRIES: usize = 20_000;
 const VALUE_BYTES: usize = 100;
+/// Keys of a batch, or of several lookups at a time.
+const AT_A_TIME: usize = 100;
+/// Entries that are read after a seek.
+const SHORT: usize = 10;
 
 type Key = [u8; 16];
 
@@ -24,15 +28,25 @@ type Key = [u8; 16];
 enum Workload {
     FillRandom,
     FillSequential,
+    FillBatches,
     GetHit,
+    MultiGetHit,
     ScanForward,
+    ScanBackward,
+    ScanShort,
+    Zigzag,
 }
 
-const WORKLOADS: [(&str, Workload); 4] = [
+const WORKLOADS: [(&str, Workload); 9] = [
     ("fill-random", Workload::FillRandom),
     ("fill-sequential", Workload::FillSequential),
+    ("fill-batches", Workload::FillBatches),
     ("get-hit", Workload::GetHit),
+    ("multi-get-hit", Workload::MultiGetHit),
     ("scan-forward", Workload::ScanForward),
+    ("scan-backward", Workload::ScanBackward),
+    ("scan-short", Workload::ScanShort),
+    ("zigzag", Workload::Zigzag),
 ];
 
 fn main() -> ExitCode {
@@ -81,7 +95,12 @@ fn subject(workload: Workload, seed: u64) -> verimem::Result<Subject> {
     }
     // As many shards as this thread needs, whatever the machine.
     let table = MemTable::builder().arena_shards(1).build()?;
-    if matches!(workload, Workload::GetHit | Workload::ScanForward) {
+    let fills = [
+        Workload::FillRandom,
+        Workload::FillSequential,
+        Workload::FillBatches,
+    ];
+    if !fills.contains(&workload) {
         fill(&table, &keys)?;
         // Not in the order in which they lie in the table's memory.
         shuffle(&mut keys);
@@ -97,8 +116,13 @@ fn verimem_counts_measured(workload: Workload, subjects: &[Subject]) -> verimem:
     for Subject { table, keys } in subjects {
         operations += match workload {
             Workload::FillRandom | Workload::FillSequential => fill(table, keys)?,
+            Workload::FillBatches => fill_batches(table, keys)?,
             Workload::GetHit => get(table, keys)?,
-            Workload::ScanForward => scan(table)?,
+            Workload::MultiGetHit => multi_get(table, keys)?,
+            Workload::ScanForward => scan(table, true)?,
+            Workload::ScanBackward => scan(table, false)?,
+            Workload::ScanShort => scan_short(table, keys)?,
+            Workload::Zigzag => zigzag(table)?,
         };
     }
     Ok(operations)
@@ -113,6 +137,28 @@ fn fill(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
     Ok(keys.len())
 }
 
+fn fill_batches(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
+    let value = [0xAB; VALUE_BYTES];
+    let mut added = 0;
+    let mut sequence = 0;
+    for keys in keys.chunks(AT_A_TIME) {
+        let entry = |user_key| {
+            sequence += 1;
+            EntryRef {
+                user_key,
+                sequence,
+                kind: Kind::VALUE,
+                value: black_box(&value),
+            }
+        };
+        let entries: Vec<_> = keys.iter().map(|key| &key[..]).map(entry).collect();
+        let done = table.writer()?.add_batch(&entries);
+        done.map_err(|refused| refused.error)?;
+        added += entries.len();
+    }
+    Ok(added)
+}
+
 fn get(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
     let mut hits = 0;
     for key in keys {
@@ -123,15 +169,73 @@ fn get(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
     Ok(hits)
 }
 
-fn scan(table: &MemTable) -> verimem::Result<usize> {
+fn multi_get(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
+    let mut hits = 0;
+    for keys in keys.chunks(AT_A_TIME) {
+        let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
+        for answer in table.multi_get(&keys, MAX_SEQUENCE_NUMBER)? {
+            if let Lookup::Found { value, .. } = answer? {
+                hits += usize::from(consume(value));
+            }
+        }
+    }
+    Ok(hits)
+}
+
+fn scan(table: &MemTable, forward: bool) -> verimem::Result<usize> {
     let mut entries = 0;
     let mut cursor = table.iter();
-    cursor.seek_to_first();
+    if forward {
+        cursor.seek_to_first();
+    } else {
+        cursor.seek_to_last();
+    }
     while let Some(entry) = cursor.entry()? {
         entries += usize::from(consume(entry.user_key) && consume(entry.value));
-        cursor.next();
+        if forward {
+            cursor.next();
+        } else {
+            cursor.prev();
+        }
     }
     Ok(entries)
+}
+
+/// Seeks, and reads a few entries from there on.
+fn scan_short(table: &MemTable, keys: &[Key]) -> verimem::Result<usize> {
+    let mut found = 0;
+    let mut cursor = table.iter();
+    for key in keys {
+        cursor.seek(key, MAX_SEQUENCE_NUMBER);
+        found += usize::from(cursor.valid());
+        for _ in 0..SHORT {
+            if let Some(entry) = cursor.entry()? {
+                black_box(consume(entry.value));
+            }
+            cursor.next();
+        }
+    }
+    Ok(found)
+}
+
+/// Two steps backward for each step forward.
+fn zigzag(table: &MemTable) -> verimem::Result<usize> {
+    let mut steps = 0;
+    let mut cursor = table.iter();
+    cursor.seek_to_last();
+    while steps < ENTRIES {
+        if steps % 3 == 1 {
+            cursor.next();
+        } else {
+            cursor.prev();
+        }
+        if let Some(entry) = cursor.entry()? {
+            steps += usize::from(consume(entry.value));
+        } else {
+            break;
+        }
+    }
+    Ok(steps)
 }
 
 /// Reads the ends, so that every line but those between is touched.

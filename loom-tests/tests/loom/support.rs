@@ -29,19 +29,18 @@ pub fn arena() -> Arc<ConcurrentArena> {
 
 /// An empty list of at most two levels.
 pub fn list() -> Arc<List> {
-    let options = SkipListOptions {
-        max_height: 2,
-        heights: HeightSource::Scripted(height),
-        ..SkipListOptions::default()
-    };
-    Arc::new(SkipList::new(arena(), BytewiseComparator, options).expect("a list"))
+    list_of(SkipListOptions::default().branching)
 }
 
 /// As [`list`], at a branching so large that trails work from level 1 on.
 pub fn wide_list() -> Arc<List> {
+    list_of(64)
+}
+
+fn list_of(branching: u32) -> Arc<List> {
     let options = SkipListOptions {
         max_height: 2,
-        branching: 64,
+        branching,
         heights: HeightSource::Scripted(height),
         ..SkipListOptions::default()
     };

@@ -4,23 +4,34 @@
 //! At this branching a trail works from level 1 on, and entries lie so far apart
 //! in memory that it does. The last character of a key is its height.
 
+use verimem::MAX_SEQUENCE_NUMBER;
 use verimem::arena::Ticket;
+use verimem::checker::{self, FAR_BYTES, visits_of};
 use verimem::rep::Cursor;
-use verimem::{MAX_SEQUENCE_NUMBER, checker};
 use verimem_loom_tests::loom_model::{self, Model, Outcomes};
 
 use crate::support::{ENTRY_BYTES, List, entry, insert, note_whole, scan, seek, spawn, wide_list};
 
-/// More bytes than entries may lie apart and still count as added in order.
-const FAR_BYTES: usize = 136 << 10;
+/// Where the cursors of a model visit nodes ahead of time.
+#[derive(Clone, Copy, PartialEq)]
+enum Looks {
+    Ahead,
+    Behind,
+    Both,
+}
 
-/// Checks a model, and that its cursors did visit nodes ahead of time.
-fn check(model: Model, body: impl Fn(&Outcomes) + Send + Sync + 'static) {
-    let before = checker::visits();
-    loom_model::check(model, body);
-    let visits = checker::visits() - before;
-    assert!(visits > 0, "WITNESS: {}: nothing was visited", model.name);
-    println!("visits={visits}");
+/// Checks a model, and that its cursors did visit nodes ahead of time, there and not
+/// elsewhere.
+fn check(model: Model, looks: Looks, body: impl Fn(&Outcomes) + Send + Sync + 'static) {
+    let ((), visits) = visits_of(|| loom_model::check(model, body));
+    let expected = (looks != Looks::Behind, looks != Looks::Ahead);
+    assert_eq!(
+        (visits.ahead > 0, visits.behind > 0),
+        expected,
+        "WITNESS: {}: {visits:?}",
+        model.name
+    );
+    println!("{visits:?}");
 }
 
 fn add(list: &List, key: &'static [u8]) {
@@ -58,7 +69,7 @@ fn look_ahead_beside_an_insert() {
         10,
         &["abd", "abcd", "abde", "abcde"],
     );
-    check(model, |outcomes| {
+    check(model, Looks::Ahead, |outcomes| {
         let list = wide_list();
         add(&list, b"a1");
         let mut ticket = far_away(&list);
@@ -77,7 +88,7 @@ fn look_ahead_beside_an_insert() {
 #[test]
 fn rungs_beside_an_insert() {
     let model = Model::unbounded("trail::rungs_beside_an_insert", 10, &["ac", "abc"]);
-    check(model, |outcomes| {
+    check(model, Looks::Ahead, |outcomes| {
         let list = wide_list();
         add(&list, b"a1");
         let mut ticket = far_away(&list);
@@ -98,7 +109,7 @@ fn remembered_node_gets_a_successor() {
         10,
         &["- a", "- b", "b b"],
     );
-    check(model, |outcomes| {
+    check(model, Looks::Behind, |outcomes| {
         let list = wide_list();
         for key in [&b"a1"[..], b"c1", b"d1"] {
             add(&list, key);
@@ -133,7 +144,7 @@ fn tower_appears_behind_the_cursor() {
         10,
         &["dca", "dcba"],
     );
-    check(model, |outcomes| {
+    check(model, Looks::Behind, |outcomes| {
         let list = wide_list();
         for key in [&b"a1"[..], b"c1", b"d1"] {
             add(&list, key);
@@ -160,19 +171,19 @@ fn turning_round_beside_an_insert() {
     let model = Model::unbounded(
         "trail::turning_round_beside_an_insert",
         10,
-        &["ababa", "acaba", "acaca", "acacb", "acbcb"],
+        &["abcbab", "acdcab", "acdcac", "acdcbc"],
     );
-    check(model, |outcomes| {
+    check(model, Looks::Both, |outcomes| {
         let list = wide_list();
-        add(&list, b"a2");
+        add(&list, b"a1");
         let mut ticket = far_away(&list);
-        add_from(&mut ticket, &list, b"c1");
-        add_from(&mut ticket, &list, b"d2");
+        add_from(&mut ticket, &list, b"c2");
+        add_from(&mut ticket, &list, b"d1");
         let reader = spawn(&list, |list| {
             let mut cursor = Cursor::new(list);
             let mut seen = String::new();
             cursor.seek_to_first();
-            for forward in [true, false, true, false] {
+            for forward in [true, true, false, false, true] {
                 seen += &at(&cursor);
                 if forward {
                     cursor.next();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use shuttle::thread;
-use verimem::checker::{Context, insert_batch, set_shard_index};
+use verimem::checker::{Context, FAR_BYTES, insert_batch, set_shard_index, visits_of};
 use verimem::rep::Cursor;
 use verimem::skiplist::HeightSource;
 use verimem::{BatchError, EntryRef, Error, Kind, MAX_SEQUENCE_NUMBER};
@@ -16,9 +16,6 @@ fn batch(list: &List, keys: &[[u8; 2]]) -> Result<(), BatchError> {
     let entries: Vec<_> = keys.iter().map(entry).collect();
     list.insert_batch(&entries)
 }
-
-/// More bytes than entries may lie apart and still count as added in order.
-const FAR_BYTES: usize = 136 << 10;
 
 /// As [`batch`], far in memory from what was added before and what comes next.
 fn batch_far_away(list: &List, keys: &[[u8; 2]]) {
@@ -98,6 +95,78 @@ fn batches_and_lookups() {
     });
 }
 
+/// S4, S5, and finger searches: more sorted keys than there are lanes, so that
+/// searches begin where others ended, beside inserts into all gaps. At a snapshot of
+/// what was there before, each answer is that of a single lookup.
+#[test]
+fn sorted_lookups_beside_inserts() {
+    let model = Model {
+        name: "batch::sorted_lookups_beside_inserts",
+        iterations: 5_000,
+        exhaust: false,
+    };
+    check(model, || {
+        let list = list(HeightSource::Random);
+        let old: Vec<_> = (0..16).map(|index| [b'a' + index, b'm']).collect();
+        batch(&list, &old).expect("no duplicate");
+        let writers = (0..2u8)
+            .map(|writer| {
+                let list = Arc::clone(&list);
+                thread::spawn(move || {
+                    set_shard_index(usize::from(writer));
+                    for index in 0..8 {
+                        // A newer version, and a key in a gap: new nodes for fingers.
+                        let first = b'a' + (index * 5 + 3 * writer) % 16;
+                        for key in [[first, b'm'], [first, b'n' + writer]] {
+                            let sequence = 2 + u64::from(writer);
+                            let entry = entry(&key);
+                            list.insert(&EntryRef { sequence, ..entry })
+                                .expect("no duplicate");
+                        }
+                    }
+                })
+            })
+            .collect();
+        let reader = {
+            let (list, old) = (Arc::clone(&list), old.clone());
+            thread::spawn(move || {
+                // Keys that are there, in order, and keys that may come.
+                let mut keys: Vec<[u8; 2]> = old.clone();
+                keys.extend(old.iter().map(|key| [key[0], b'n']));
+                keys.sort_unstable();
+                let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+                for snapshot in [1, MAX_SEQUENCE_NUMBER] {
+                    let before: Vec<_> = keys
+                        .iter()
+                        .map(|key| list.get(key, snapshot).expect("no corruption"))
+                        .collect();
+                    list.multi_get(&keys, snapshot, |index, found| {
+                        let found = found.expect("no corruption");
+                        let key = keys[index];
+                        assert!(
+                            found.is_none_or(|found| found.user_key == key && found.value == key)
+                        );
+                        if snapshot == 1 {
+                            assert_eq!(found, before[index], "{key:?}: as a single lookup");
+                            assert_eq!(found.is_some(), key[1] == b'm', "{key:?}");
+                        } else {
+                            let newest =
+                                |found: Option<EntryRef<'_>>| found.map(|found| found.sequence);
+                            assert!(
+                                newest(found) >= newest(before[index]),
+                                "S5: what was found stays: {key:?}"
+                            );
+                        }
+                    });
+                }
+            })
+        };
+        join(writers);
+        join(vec![reader]);
+        assert_eq!(scan(&list).len(), 16 + 2 * 2 * 8);
+    });
+}
+
 /// S2, S7: batches of the same entries in different orders. Each entry is
 /// inserted once; a refused batch says how far it came.
 #[test]
@@ -142,7 +211,7 @@ fn walks_beside_batches() {
         iterations: 5_000,
         exhaust: false,
     };
-    check(model, || {
+    let body = || {
         // Trails work from level 1 on at this branching.
         let list = list_of(
             64,
@@ -174,7 +243,13 @@ fn walks_beside_batches() {
         join(writers);
         join(walkers);
         assert_eq!(scan(&list).len(), 16);
-    });
+    };
+    let ((), visits) = visits_of(|| check(model, body));
+    assert!(
+        visits.ahead > 0 && visits.behind > 0,
+        "WITNESS: {}: {visits:?}",
+        model.name
+    );
 }
 
 /// Walks all of the list; `old` was there before.

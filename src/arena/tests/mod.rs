@@ -3,6 +3,12 @@
 mod block;
 mod budget;
 mod concurrent;
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    not(verimem_block_table)
+))]
+mod pages;
 mod pool;
 
 use core::ptr::NonNull;

@@ -164,14 +164,15 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
     steps
 }
 
-/// The comparison with peers: its tests, then all of it in small.
+/// The comparison with peers: all of it in small, then its tests. The first sees to it
+/// that there is a C++ compiler, which both need.
 fn bench(workspace: &Workspace) -> Step {
     let mut quick = cargo(workspace, "xtask compare --quick --format json");
     for (flag, name) in [("--output", "compare.json"), ("--plot", "compare.svg")] {
         quick.arg(flag).arg(workspace.target_dir(name));
     }
     let tests = "test --manifest-path bench/Cargo.toml";
-    let mut step = Step::new("bench", vec![cargo(workspace, tests), quick]);
+    let mut step = Step::new("bench", vec![quick, cargo(workspace, tests)]);
     step.needs_tests = true;
     step
 }

@@ -11,7 +11,17 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// The workloads of `xtask/examples/counts.rs`.
-const WORKLOADS: [&str; 4] = ["fill-random", "fill-sequential", "get-hit", "scan-forward"];
+const WORKLOADS: [&str; 9] = [
+    "fill-random",
+    "fill-sequential",
+    "fill-batches",
+    "get-hit",
+    "multi-get-hit",
+    "scan-forward",
+    "scan-backward",
+    "scan-short",
+    "zigzag",
+];
 
 /// The caches that are simulated: bytes, ways, bytes per line. They are given, so
 /// that the processor at hand makes no difference. The last one is smaller than

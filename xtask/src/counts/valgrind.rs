@@ -11,12 +11,13 @@ use crate::workspace::Workspace;
 /// installed.
 const FETCH: &str = r#"
 set -eu
-cd "$1"
+folder=$1
+cd "$folder"
 mkdir -p lists/partial cache/archives/partial
-apt="apt-get -q -o Dir::State::lists=$1/lists -o Dir::Cache=$1/cache"
+apt() { apt-get -q -o "Dir::State::lists=$folder/lists" -o "Dir::Cache=$folder/cache" "$@"; }
 # One stale index of a mirror is no reason to stop: downloading decides.
-$apt update || true
-$apt download valgrind
+apt update || true
+apt download valgrind
 for deb in valgrind_*.deb; do dpkg -x "$deb" root.part; done
 mv root.part root
 "#;

@@ -273,11 +273,12 @@ impl Tombstones {
 impl Node {
     /// The parts of a node, newest first; none if it is a single range deletion.
     fn children(&self) -> impl Iterator<Item = &Self> {
-        // SAFETY: a child is of the same store as its parent, and older.
-        let children = self.children.iter();
-        children
-            .filter_map(|child| unsafe { child.as_ref() })
-            .inspect(|child| child.shadow.read())
+        self.children.iter().filter_map(|child| {
+            // SAFETY: a child is of the same store as its parent, and older.
+            let child = unsafe { child.as_ref() }?;
+            child.shadow.read();
+            Some(child)
+        })
     }
 }
 

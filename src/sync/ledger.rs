@@ -188,8 +188,8 @@ sites! {
         because "two owners that are done at the same time each mark their slot and then look at the other's: the second to come by here sees the mark of the first, so one of them publishes both",
         killed by ["sequencer::nobody_is_forgotten"];
     SEQUENCER_PUBLISH: Release, with "SEQUENCER_PUBLISHED_ACQUIRE",
-        because "hands on what the owners of the ranges added; being a read-modify-write, it continues the release sequences of those before",
-        killed by ["sequencer::reader_and_one_writer", "sequencer::reader_sees_whole_batches"];
+        because "hands on what the owners of the slots that it passes over added, which it acquired after its visit; being a read-modify-write, it continues the release sequences of those before",
+        killed by ["sequencer::reader_sees_whole_batches"];
     SEQUENCER_PUBLISH_FAILED: Relaxed, with "none",
         because "the value is only the next guess: what lies behind it is acquired slot by slot", killed by [];
     SEQUENCER_PUBLISHED_ACQUIRE: Acquire, with "SEQUENCER_PUBLISH",

@@ -339,11 +339,12 @@ impl Tombstones {
 impl Node {
     /// The parts of a node, newest first; none if it is a single range deletion.
     fn children(&self) -> impl Iterator<Item = &Self> {
-        let children = self.children.iter();
-        children
+        self.children.iter().filter_map(|child| {
             // SAFETY: a child is of the same store as its parent, and older.
-            .filter_map(|child| unsafe { child.as_ref() })
-            .inspect(|child| child.shadow.read())
+            let child = unsafe { child.as_ref() }?;
+            child.shadow.read();
+            Some(child)
+        })
     }
 }
 

@@ -79,7 +79,7 @@ fn writers_and_a_failing_one() {
         let writers = (0..3)
             .map(|writer| {
                 spawn(&store, usize::from(writer), move |store| {
-                    write(store, writer)
+                    write(store, writer);
                 })
             })
             .collect();

@@ -172,8 +172,7 @@ impl RawRecord {
     ///
     /// As for [`RawRecord::new`]; `user_key` is what [`user_key`](Self::user_key) said.
     #[inline(always)]
-    unsafe fn value(self, user_key: (*const u8, usize)) -> (*const u8, usize) {
-        let (key, key_len) = user_key;
+    unsafe fn value((key, key_len): (*const u8, usize)) -> (*const u8, usize) {
         // SAFETY: the tag follows the user key, and the value's length the tag. The
         // pointer may be used for all of the record, as the one it was made from.
         let value_len = unsafe { key.add(key_len + TAG_LEN) };
@@ -190,7 +189,18 @@ impl RawRecord {
     #[inline(always)]
     pub(crate) unsafe fn key<'a>(self) -> (&'a [u8], u64) {
         // SAFETY: passed on from the caller.
-        let (key, key_len) = unsafe { self.user_key() };
+        let place = unsafe { self.user_key() };
+        // SAFETY: as above.
+        unsafe { Self::key_at(place) }
+    }
+
+    /// As [`key`](Self::key), once it is known where the user key is.
+    ///
+    /// # Safety
+    ///
+    /// As for [`key`](Self::key); `user_key` is what [`user_key`](Self::user_key) said.
+    #[inline(always)]
+    unsafe fn key_at<'a>((key, key_len): (*const u8, usize)) -> (&'a [u8], u64) {
         // SAFETY: the caller keeps the user key readable for `'a`.
         let user_key = unsafe { core::slice::from_raw_parts(key, key_len) };
         // SAFETY: the tag follows the user key.
@@ -210,7 +220,7 @@ impl RawRecord {
         // SAFETY: passed on from the caller.
         let user_key = unsafe { self.user_key() };
         // SAFETY: as above.
-        let (value, value_len) = unsafe { self.value(user_key) };
+        let (value, value_len) = unsafe { Self::value(user_key) };
         value.addr() + value_len - self.start.addr()
     }
 
@@ -226,12 +236,13 @@ impl RawRecord {
     /// of that protection.
     #[inline]
     pub(crate) unsafe fn entry<'a>(self, protection: Protection) -> Result<EntryRef<'a>> {
+        // SAFETY: passed on from the caller.
+        let entry = unsafe { self.unchecked() };
         if !protection.is_empty() {
-            // SAFETY: passed on from the caller.
+            // SAFETY: as above.
             unsafe { self.check(protection) }?;
         }
-        // SAFETY: as above.
-        Ok(unsafe { self.unchecked() })
+        Ok(entry)
     }
 
     /// The whole entry, whatever its checksum.
@@ -242,11 +253,11 @@ impl RawRecord {
     #[inline(always)]
     unsafe fn unchecked<'a>(self) -> EntryRef<'a> {
         // SAFETY: passed on from the caller.
-        let (user_key, tag) = unsafe { self.key() };
+        let place = unsafe { self.user_key() };
         // SAFETY: as above.
-        let key = unsafe { self.user_key() };
+        let (user_key, tag) = unsafe { Self::key_at(place) };
         // SAFETY: as above.
-        let (value, value_len) = unsafe { self.value(key) };
+        let (value, value_len) = unsafe { Self::value(place) };
         EntryRef {
             user_key,
             sequence: tag_sequence(tag),

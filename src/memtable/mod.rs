@@ -140,6 +140,7 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// [`Error::Sealed`]; [`Error::Busy`] while an exclusive writer is inside;
     /// [`Error::OutOfMemory`].
+    #[inline]
     pub fn writer(&self) -> Result<Writer<'_, C>> {
         Writer::concurrent(self)
     }

@@ -68,15 +68,18 @@ pub struct Writer<'t, C: Comparator = BytewiseComparator> {
 }
 
 impl<'t, C: Comparator> Writer<'t, C> {
+    #[inline(always)]
     pub(super) fn concurrent(table: &'t MemTable<C>) -> Result<Self> {
         Self::enter(table, Side::Shared)
     }
 
+    #[inline(always)]
     pub(super) fn exclusive(table: &'t MemTable<C>) -> Result<Self> {
         Self::enter(table, Side::Exclusive)
     }
 
-    #[inline]
+    // A writer is large: it is to be made where it stays.
+    #[inline(always)]
     fn enter(table: &'t MemTable<C>, side: Side) -> Result<Self> {
         table.door.enter(side, table.id)?;
         Ok(Self {

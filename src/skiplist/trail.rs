@@ -42,15 +42,14 @@ const MOST_VISITS: usize = 512;
 /// More bytes than entries of up to 4 lines may lie apart and still count as added in
 /// order, for models.
 #[cfg(any(loom, shuttle))]
-pub const FAR_BYTES: usize = in_order_bytes(4) + LINE;
+pub const FAR_BYTES: usize = in_order_units(4) * UNIT + LINE;
 
 /// On which levels zones begin, by the branching of a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Zones {
     /// The last of the rungs that are asked for after a seek: about 8 entries.
     near: usize,
-    /// The last and all that follow: about 64 entries each. 0 where all towers have one
-    /// level; then there are no zones.
+    /// The last and all that follow: about 64 entries each.
     top: usize,
     /// From where a run backward begins: about 4 entries, about 32, and then
     /// about 128 each.
@@ -63,8 +62,12 @@ impl Zones {
             let fits = |&level: &usize| branching.saturating_pow(level as u32) >= entries;
             (1..MAX_HEIGHT).find(fits).unwrap_or(MAX_HEIGHT)
         };
-        // No tower is taller: what is looked for above would never be found.
-        let tallest = RUNGS.min(max_height - 1);
+        // No tower is taller, so nothing would ever be found above. Where all have one
+        // level, that is as it should be.
+        let tallest = match max_height {
+            1 => RUNGS,
+            _ => RUNGS.min(max_height - 1),
+        };
         Self {
             near: level_of(8).min(tallest),
             top: level_of(64).min(tallest),
@@ -197,12 +200,12 @@ pub(super) unsafe fn ask_for(view: SpaceView<'_>, node: Offset, lines: usize) {
 
 /// Whether what lies between two nodes was added in order, by all appearances.
 fn in_order(from: Offset, until: Offset, lines: usize) -> bool {
-    from.abs_diff(until) as usize <= in_order_bytes(lines) / UNIT
+    from.abs_diff(until) as usize <= in_order_units(lines)
 }
 
-/// How far apart the ends of a zone may lie, at so many lines for each node.
-const fn in_order_bytes(lines: usize) -> usize {
-    lines.saturating_mul(IN_ORDER * LINE)
+/// How far apart the ends of a zone may lie, in units, at so many lines for each node.
+const fn in_order_units(lines: usize) -> usize {
+    lines.saturating_mul(IN_ORDER * (LINE / UNIT))
 }
 
 impl<C: Comparator> SkipList<C> {
@@ -306,10 +309,6 @@ impl<C: Comparator> SkipList<C> {
     unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset, lines: usize) {
         let view = self.view();
         let top = self.zones.top;
-        if top == 0 {
-            trail.gate = 0;
-            return;
-        }
         let mut level = trail.level;
         while level < top && trail.rungs[level + 1] == node {
             level += 1;

@@ -133,7 +133,7 @@ pub mod checker {
         end: &[u8],
     ) -> Result<()> {
         let tombstones = Handle::tombstones(&table).expect("a table has them");
-        tombstones.add(table.comparator(), begin, end, sequence)
+        tombstones.add(table.comparator(), begin, end, sequence, || ())
     }
 
     /// As [`insert`], with plain stores.

@@ -15,6 +15,7 @@ mod corpus;
 mod laws;
 mod limits;
 mod many;
+mod nonsense;
 mod pairs;
 mod planted;
 mod pool;

@@ -325,10 +325,11 @@ fn acknowledge<F: Fault>(
     if kind == Kind::RANGE_DELETION {
         ledger.acknowledge_range(sequence, &plan.range(sequence));
     } else {
+        // First: who sees on record that it was folded computes with what is there.
+        ledger.acknowledge(sequence);
         if kind == Kind::MERGE && way.is_exclusive() && ledger.folds > 0 {
             checked = folding(worker, batch.first, generation, entry);
         }
-        ledger.acknowledge(sequence);
         worker.last = Some((Arc::clone(generation), sequence));
     }
     worker.tally.add(op_of(kind), 1);

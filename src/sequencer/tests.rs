@@ -119,7 +119,7 @@ fn c1_a_batch_builds_upon_what_was_committed_and_on_itself() {
     let after = sequencer.reserve(1).unwrap();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| batch.view());
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        (0..10_000).for_each(|_| std::thread::yield_now());
         assert!(!waiting.is_finished(), "a batch before it has not ended");
         before.publish();
         let view = waiting.join().unwrap();

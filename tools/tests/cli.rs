@@ -244,6 +244,29 @@ fn stress_passes_and_counts() {
 }
 
 #[test]
+fn stress_leaves_out_what_it_is_told_to() {
+    let arguments = ["stress", "--seconds", "0.2", "--format", "json"];
+    let report = json(&assert_status(&arguments, 0));
+    let all = "range-deletions merges sequencer filter statistics";
+    let all: Vec<_> = all.split(' ').map(Value::from).collect();
+    assert_eq!(report["features"], Value::from(all));
+    let less = [
+        "--without",
+        "merges,sequencer",
+        "--without",
+        "range-deletions",
+    ];
+    let report = json(&assert_status(&[&arguments[..], &less].concat(), 0));
+    assert_eq!(
+        report["features"],
+        serde_json::json!(["filter", "statistics"])
+    );
+    for kind in ["range_delete", "get_merged", "fold", "batch_aborted"] {
+        assert_eq!(report["kinds"][kind], 0, "{report}");
+    }
+}
+
+#[test]
 fn stress_refuses_nonsense() {
     for arguments in [
         &["stress", "--threads", "0"][..],
@@ -252,6 +275,7 @@ fn stress_refuses_nonsense() {
         &["stress", "--seconds", "0"],
         &["stress", "--seconds", "inf"],
         &["stress", "--seed", "-1"],
+        &["stress", "--without", "everything"],
         &["stress", "extra"],
     ] {
         assert_status(arguments, 2);

@@ -165,12 +165,12 @@ impl Plan {
             0..8 => Kind::DELETION,
             8..11 => Kind::SINGLE_DELETION,
             11 => Kind::DELETION_WITH_TIMESTAMP,
-            12..24 => Kind::MERGE,
-            24 => Kind::BLOB_INDEX,
-            25 => Kind::WIDE_COLUMN_ENTITY,
-            26 => Kind::VALUE_PREFERRED_SEQNO,
+            12..28 => Kind::MERGE,
+            28 => Kind::BLOB_INDEX,
+            29 => Kind::WIDE_COLUMN_ENTITY,
+            30 => Kind::VALUE_PREFERRED_SEQNO,
             // A kind that nobody has defined is stored like any other.
-            27 => Kind(0x55),
+            31 => Kind(0x55),
             _ => Kind::VALUE,
         }
     }

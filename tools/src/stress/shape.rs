@@ -71,7 +71,11 @@ pub fn generation<F: Fault>(
     let mut folds = 0;
     if features.has(Feature::Merges) {
         builder = builder.merge_operator(fault.operator());
-        folds = [0, 1, 2, 5][choice.pick(44, 4)];
+        // The first one folds, so that short runs fold too.
+        folds = match number {
+            0 => 1,
+            _ => [0, 1, 2, 5][choice.pick(44, 4)],
+        };
         builder = builder.max_successive_merges(folds);
     }
     Ok(Generation {

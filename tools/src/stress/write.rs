@@ -28,11 +28,11 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
             let count = 2 + worker.rng.below(31);
             group(worker, Way::Batch, count)
         }
-        22..25 => {
+        22..24 => {
             let count = 1 + worker.rng.below(40);
             group(worker, Way::AtOnce, count)
         }
-        25..27 => {
+        24..27 => {
             let count = 1 + worker.rng.below(32);
             let way = *worker.rng.choose(&[Way::Exclusive, Way::ExclusiveAtOnce]);
             group(worker, way, count)
@@ -164,9 +164,10 @@ fn look_back<F: Fault>(worker: &mut Worker<'_, F>, sequence: u64) -> Check {
     Ok(())
 }
 
+/// Writes a batch, or as much of it as its fate lets.
 fn insert<F: Fault>(
     worker: &mut Worker<'_, F>,
-    mut way: Way,
+    way: Way,
     batch: &mut Batch<'_, F>,
     fate: Fate,
 ) -> Check {
@@ -187,7 +188,21 @@ fn insert<F: Fault>(
         Fate::Fail(before) => entries[before] = refused(worker, entries[before]),
         Fate::Panic(after) => entries.truncate(after),
     }
-    let mut left = &entries[..];
+    let outcome = put(worker, way, batch, fate, &entries);
+    worker.values = values;
+    outcome
+}
+
+/// Writes entries to whatever table takes them.
+fn put<F: Fault>(
+    worker: &mut Worker<'_, F>,
+    mut way: Way,
+    batch: &mut Batch<'_, F>,
+    fate: Fate,
+    entries: &[EntryRef<'_>],
+) -> Check {
+    let world = worker.world;
+    let mut left = entries;
     let mut turned_away = 0;
     let mut base = None;
     let mut in_turn = false;
@@ -252,7 +267,6 @@ fn insert<F: Fault>(
     if left.is_empty() && outcome.is_ok() && fate != Fate::Commit {
         outcome = Err(format!("{way:?} with {fate:?} is all written"));
     }
-    worker.values = values;
     outcome
 }
 
@@ -311,10 +325,11 @@ fn acknowledge<F: Fault>(
     if kind == Kind::RANGE_DELETION {
         ledger.acknowledge_range(sequence, &plan.range(sequence));
     } else {
+        // First: who sees on record that it was folded computes with what is there.
+        ledger.acknowledge(sequence);
         if kind == Kind::MERGE && way.is_exclusive() && ledger.folds > 0 {
             checked = folding(worker, batch.first, generation, entry);
         }
-        ledger.acknowledge(sequence);
         worker.last = Some((Arc::clone(generation), sequence));
     }
     worker.tally.add(op_of(kind), 1);

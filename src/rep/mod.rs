@@ -8,6 +8,8 @@
 
 mod cursor;
 mod skiplist;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 
 pub use cursor::{Cursor, Handle, ReadObserver};
 pub(crate) use sealed::Sealed;

@@ -37,7 +37,6 @@ impl Behind {
         self.runs = 0;
     }
 
-    /// How many nodes are remembered, and how many there is memory for.
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(super) fn nodes_and_room(&self) -> (usize, usize) {
         (self.nodes.len(), self.nodes.capacity())

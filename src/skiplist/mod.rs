@@ -61,8 +61,6 @@ mod probe;
 mod sample;
 mod search;
 mod splice;
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests;
 mod trail;
 
 pub use batch::BatchError;

@@ -115,6 +115,12 @@ impl Trail {
         self.behind.clear();
     }
 
+    /// How many nodes are remembered behind the cursor, and how many there is memory for.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn nodes_and_room(&self) -> (usize, usize) {
+        self.behind.nodes_and_room()
+    }
+
     /// A search that knows `levels` levels begins.
     #[inline(always)]
     pub(super) fn begin(&mut self, levels: usize) {

@@ -4,10 +4,10 @@
 use std::vec::Vec;
 
 use super::*;
-use crate::arena::ArenaOptions;
-use crate::key::{Kind, MAX_SEQUENCE_NUMBER};
-use crate::rep::Cursor;
-use crate::sync::{visits_of, without_memory};
+use crate::arena::{ArenaOptions, ConcurrentArena};
+use crate::key::{BytewiseComparator, Kind, MAX_SEQUENCE_NUMBER};
+use crate::skiplist::{SkipList, SkipListOptions};
+use crate::sync::{Arc, visits_of, without_memory};
 
 const VALUE: [u8; 120] = [7; 120];
 /// Entries of a list: more than what is fetched without zones, and far apart in memory.
@@ -189,10 +189,10 @@ fn s5_a_cursor_that_goes_elsewhere_keeps_its_memory_and_nothing_else() {
         for _ in 0..200 {
             cursor.prev();
         }
-        let (nodes, room) = cursor.trail().behind.nodes_and_room();
+        let (nodes, room) = cursor.trail().nodes_and_room();
         assert!(nodes > 0 && room >= 64, "{nodes} {room}");
         go(&mut cursor);
-        assert_eq!(cursor.trail().behind.nodes_and_room(), (0, room));
+        assert_eq!(cursor.trail().nodes_and_room(), (0, room));
         // A first search, since nothing is remembered.
         let before = key(&cursor).unwrap();
         let ((), visits) = visits_of(|| cursor.prev());

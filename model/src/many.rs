@@ -100,7 +100,7 @@ impl<'a> Arbitrary<'a> for Bulk {
             count: if u.ratio(1, 8)? {
                 u.int_in_range(1..=400)?
             } else {
-                *u.choose(&[13, 1, 12, 25, 60])?
+                *u.choose(&[13, 1, 5, 12, 25, 60])?
             },
             start: u.arbitrary()?,
             stride: *u.choose(&[1, 0, 2, 257, 24_001, u16::MAX])?,
@@ -154,6 +154,8 @@ pub enum Beside {
     Newer,
     /// The next older version, right after it.
     Older,
+    /// As `Newer`, a merge operand.
+    Operand,
     /// The key and a zero byte: the next key, bytewise.
     Extended,
     /// The key without its last byte: a key before it, bytewise.

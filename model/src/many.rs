@@ -63,16 +63,25 @@ pub struct Bulk {
     pub merges: bool,
 }
 
+/// The kinds of a [`Bulk`].
+const EACH_KIND: [u8; 3] = [kind::VALUE, kind::MERGE, kind::DELETION];
+/// Those of one that is mostly operands: six of them upon a value, two upon a deletion.
+const MERGES: [u8; 10] = {
+    let mut kinds = [kind::MERGE; 10];
+    kinds[0] = kind::VALUE;
+    kinds[7] = kind::DELETION;
+    kinds
+};
+
 impl Bulk {
     /// The kinds of the entries, which repeat.
-    pub fn kinds(&self) -> impl Iterator<Item = u8> {
-        use kind::{DELETION, MERGE, VALUE};
-        let few = [VALUE, MERGE, DELETION];
-        let many = [
-            VALUE, MERGE, MERGE, MERGE, MERGE, MERGE, MERGE, DELETION, MERGE, MERGE,
-        ];
-        let kinds = if self.merges { &many[..] } else { &few };
-        kinds.to_vec().into_iter().cycle()
+    pub fn kinds(&self) -> impl Iterator<Item = u8> + use<> {
+        let kinds = if self.merges {
+            &MERGES[..]
+        } else {
+            &EACH_KIND[..]
+        };
+        kinds.iter().copied().cycle()
     }
 
     /// The keys, in the order in which they are added.

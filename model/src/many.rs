@@ -63,16 +63,25 @@ pub struct Bulk {
     pub merges: bool,
 }
 
+/// The kinds of a [`Bulk`].
+const EACH_KIND: [u8; 3] = [kind::VALUE, kind::MERGE, kind::DELETION];
+/// Those of one that is mostly operands: six of them upon a value, two upon a deletion.
+const MERGES: [u8; 10] = {
+    let mut kinds = [kind::MERGE; 10];
+    kinds[0] = kind::VALUE;
+    kinds[7] = kind::DELETION;
+    kinds
+};
+
 impl Bulk {
     /// The kinds of the entries, which repeat.
-    pub fn kinds(&self) -> impl Iterator<Item = u8> {
-        use kind::{DELETION, MERGE, VALUE};
-        let few = [VALUE, MERGE, DELETION];
-        let many = [
-            VALUE, MERGE, MERGE, MERGE, MERGE, MERGE, MERGE, DELETION, MERGE, MERGE,
-        ];
-        let kinds = if self.merges { &many[..] } else { &few };
-        kinds.to_vec().into_iter().cycle()
+    pub fn kinds(&self) -> impl Iterator<Item = u8> + use<> {
+        let kinds = if self.merges {
+            &MERGES[..]
+        } else {
+            &EACH_KIND[..]
+        };
+        kinds.iter().copied().cycle()
     }
 
     /// The keys, in the order in which they are added.
@@ -100,7 +109,7 @@ impl<'a> Arbitrary<'a> for Bulk {
             count: if u.ratio(1, 8)? {
                 u.int_in_range(1..=400)?
             } else {
-                *u.choose(&[13, 1, 12, 25, 60])?
+                *u.choose(&[13, 1, 5, 12, 25, 60])?
             },
             start: u.arbitrary()?,
             stride: *u.choose(&[1, 0, 2, 257, 24_001, u16::MAX])?,
@@ -154,6 +163,8 @@ pub enum Beside {
     Newer,
     /// The next older version, right after it.
     Older,
+    /// As `Newer`, a merge operand.
+    Operand,
     /// The key and a zero byte: the next key, bytewise.
     Extended,
     /// The key without its last byte: a key before it, bytewise.

@@ -191,7 +191,7 @@ impl<'s> Run<'s> {
     ) -> Result<(), Divergence> {
         let sequence = match beside {
             Beside::Nothing => return Ok(()),
-            Beside::Newer => sequence + 1,
+            Beside::Newer | Beside::Operand => sequence + 1,
             Beside::Older => sequence.saturating_sub(1),
             Beside::Extended => {
                 key.push(0);
@@ -202,10 +202,15 @@ impl<'s> Run<'s> {
                 self.last
             }
         };
+        let kind = if beside == Beside::Operand {
+            kind::MERGE
+        } else {
+            kind::VALUE
+        };
         let add = Resolved {
             key,
             sequence,
-            kind: kind::VALUE,
+            kind,
             value: vec![b'w'; 3],
         };
         let Some(mut writer) = self.writer("add_beside", self.config.exclusive)? else {

@@ -253,9 +253,9 @@ fn x2_iterators_without_memory_stand_nowhere() {
         let mut keys = table.visible(9);
         for forward in [true, false] {
             if forward {
-                keys.seek_to_first()?
+                keys.seek_to_first()?;
             } else {
-                keys.seek_to_last()?
+                keys.seek_to_last()?;
             }
             let mut seen = 0;
             while keys.valid() {
@@ -270,7 +270,7 @@ fn x2_iterators_without_memory_stand_nowhere() {
         }
         Ok(())
     });
-    let long = vec![b'l'; 200];
+    let long = [b'l'; 200];
     each_refusal("bounds", 2, Some(out_of_memory), |table| {
         let bound = std::ops::Bound::Excluded(&long[..]);
         let mut keys = table.visible_range(9, bound, std::ops::Bound::Unbounded);

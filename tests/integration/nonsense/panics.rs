@@ -123,9 +123,9 @@ const READS: [Operation; 8] = [
         keys.seek_to_first()?;
         for forward in [true, true, false, true, false, false] {
             if forward {
-                keys.next()?
+                keys.next()?;
             } else {
-                keys.prev()?
+                keys.prev()?;
             }
             let _ = keys.lookup()?;
         }

@@ -139,7 +139,11 @@ fn check_laws(u: &mut Unstructured<'_>) -> Result<()> {
     // Numbers are what the first operator adds.
     let numbers: Vec<_> = operands
         .iter()
-        .map(|operand| operand.iter().map(|&byte| u64::from(byte)).product::<u64>())
+        .map(|operand| {
+            operand
+                .iter()
+                .fold(1, |number, &byte| u64::wrapping_mul(number, byte.into()))
+        })
         .map(|number| number.to_le_bytes().to_vec())
         .collect();
     check_partial(&add, None, &numbers, place);

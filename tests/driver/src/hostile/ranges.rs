@@ -15,7 +15,7 @@ use crate::real::{Hiding, answer};
 use crate::subject::Stretch;
 
 /// The most range deletions of one table: the plain list of them is searched for each key.
-const MOST: usize = 150;
+const MOST: usize = 80;
 
 /// Ranges and values in a table and in the model; then everything that is told of them.
 pub fn check_tombstones(bytes: &[u8]) {
@@ -135,11 +135,11 @@ impl<C: Comparator> Run<C> {
         Ok(())
     }
 
-    /// All keys at a few snapshots, and all fragments.
+    /// Some keys at a few snapshots, and all fragments.
     fn compare_all(&self) {
         for snapshot in [0, 50, 120, 199, MAX_SEQUENCE_NUMBER] {
             let sight = Sight::at(snapshot);
-            for key in &self.keys {
+            for key in self.keys.iter().step_by(1 + self.keys.len() / 24) {
                 self.compare_key(key, &sight);
             }
             self.compare_fragments(0, snapshot, [&self.keys[0], &self.keys[0]]);

@@ -65,7 +65,8 @@ impl<'a> Merged<'a> {
             (Lookup::Merge { .. }, None) => Err(Error::Unsupported("a merge without an operator")),
             (answer @ Lookup::Merge { .. }, Some(operator)) => {
                 let mut merger = Merger::new(user_key, operator);
-                merger.add(answer)?;
+                // Who read it has asked of each operand whether it is enough.
+                merger.add_answer(answer, false)?;
                 merger.so_far()
             }
         }
@@ -134,14 +135,18 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
         self.below.is_none()
     }
 
-    /// Adds the answer of the next older table. Ignored once
-    /// [`needs_older`](Self::needs_older) is false.
+    /// Adds the answer of the next older table, of its operands those that are needed.
+    /// Ignored once [`needs_older`](Self::needs_older) is false.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`] when there is none for the list of operands; nothing
     /// was added then.
     pub fn add(&mut self, answer: Lookup<'a>) -> Result<()> {
+        self.add_answer(answer, true)
+    }
+
+    fn add_answer(&mut self, answer: Lookup<'a>, asks: bool) -> Result<()> {
         if !self.needs_older() {
             return Ok(());
         }
@@ -156,9 +161,14 @@ impl<'a, 'k, O: MergeOperator + ?Sized> Merger<'a, 'k, O> {
                 sequence,
                 base,
             } => {
+                let before = self.operands.len();
                 self.push(operands, sequence)?;
                 self.below = below(base);
-                if self.below.is_none() && self.operator.is_enough(self.user_key, &self.operands) {
+                let (key, all) = (self.user_key, &self.operands);
+                let enough = |count: &usize| self.operator.is_enough(key, &all[..*count]);
+                let asked = if asks { before } else { all.len() };
+                if let Some(count) = (asked + 1..=all.len()).find(enough) {
+                    self.operands.truncate(count);
                     self.below = Some(Below::Unneeded);
                 }
             }

@@ -29,7 +29,16 @@ impl MergeOperator for Operator {
     }
 
     fn is_enough(&self, _user_key: &[u8], newest_first: &[&[u8]]) -> bool {
-        self.0 == Merging::Reset && newest_first.iter().any(|one| Merging::is_reset(one))
+        if self.0 != Merging::Reset {
+            return false;
+        }
+        let is_reset = |operand: &&[u8]| Merging::is_reset(operand);
+        let (last, before) = newest_first.split_last().expect("at least one operand");
+        assert!(
+            !before.iter().any(is_reset),
+            "asked again when it was enough"
+        );
+        is_reset(last)
     }
 }
 

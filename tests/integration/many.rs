@@ -212,10 +212,9 @@ fn w2_a_batch_error_says_which_and_why() {
         error: Error::Duplicate,
     };
     let text = error.to_string();
-    assert!(
-        text.contains('7') && text.contains(&Error::Duplicate.to_string()),
-        "{text}"
-    );
+    assert!(text.contains("after 7 were added"), "{text}");
+    // Whoever prints the chain of causes prints the reason once.
+    assert!(!text.contains(&Error::Duplicate.to_string()), "{text}");
     let source = error.source().and_then(|source| source.downcast_ref());
     assert_eq!(source, Some(&Error::Duplicate));
 }

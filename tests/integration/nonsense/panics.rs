@@ -102,7 +102,7 @@ const WRITES: [Operation; 5] = [
     ("seal", |table| table.seal()),
 ];
 
-const READS: [Operation; 8] = [
+const READS: [Operation; 7] = [
     ("get", |table| table.get(b"g", 9).map(drop)),
     ("get_merged", |table| {
         table.reader(9)?.get_merged(b"b").map(drop)
@@ -143,7 +143,6 @@ const READS: [Operation; 8] = [
         let _ = table.approximate_range(b"b", b"n");
         Ok(())
     }),
-    ("sample", |table| table.sample(9).map(drop)),
 ];
 
 /// Entries and range deletions by walking; no comparator can break that.

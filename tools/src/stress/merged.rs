@@ -1,7 +1,7 @@
 //! What operands come to: on reading, and when they were folded on writing.
 
-use verimem::Kind;
 use verimem::merge::Merged;
+use verimem::{Error, Kind};
 
 use super::oracle::{Check, Expected, Oracle, same, same_bytes};
 use super::plan::{Rank, is_tombstone, resets};
@@ -10,6 +10,9 @@ use super::subject::At;
 /// As many operands as a table lets lie upon each other are folded for certain, and so
 /// many times as many; where far more have piled up, a table may leave them alone.
 const CERTAIN: usize = 2;
+
+/// Bytes of the number behind a timed value.
+const NUMBER: usize = 8;
 
 impl Oracle<'_> {
     /// Appends what the operator makes of operands, newest first, and their base.
@@ -21,11 +24,42 @@ impl Oracle<'_> {
             && !is_tombstone(self.plan.kind(base))
         {
             self.value(base, out);
+            if self.base_kind(base) == Kind::VALUE_PREFERRED_SEQNO {
+                out.truncate(out.len().saturating_sub(NUMBER));
+            }
         }
         let above = last.map_or(merges.len(), |last| last + 1);
         for sequence in merges[..above].iter().rev() {
             self.plan.value(*sequence, out);
         }
+    }
+
+    /// The kind that an entry has in the table.
+    fn base_kind(&self, sequence: u64) -> Kind {
+        match self.ledger.folded(sequence) {
+            Some(_) => Kind::VALUE,
+            None => self.plan.kind(sequence),
+        }
+    }
+
+    /// Whether operands can be merged into an entry: into nothing, a plain value, or a
+    /// value with its number behind it.
+    fn takes_operands(&self, base: u64) -> bool {
+        let kind = self.base_kind(base);
+        if kind == Kind::VALUE_PREFERRED_SEQNO {
+            let mut value = Vec::new();
+            self.plan.value(base, &mut value);
+            return value.len() >= NUMBER;
+        }
+        kind == Kind::VALUE || is_tombstone(kind)
+    }
+
+    /// Whether a merge must be refused for what lies below the operands.
+    fn refuses(&self, expected: &Expected) -> bool {
+        let merges = &expected.merges;
+        !merges.is_empty()
+            && !merges.iter().any(|one| resets(*one))
+            && expected.base.is_some_and(|base| !self.takes_operands(base))
     }
 
     /// Appends the value that an entry has in the table.
@@ -77,7 +111,8 @@ impl Oracle<'_> {
         };
         let below = then.expected(rank, snapshot);
         let (count, most) = (below.merges.len(), self.ledger.folds);
-        let allowed = most > 0 && count >= most && below.base.is_some();
+        let base = below.base.is_some_and(|base| self.takes_operands(base));
+        let allowed = most > 0 && count >= most && base;
         let wanted = allowed && count <= CERTAIN * most;
         if folded && !allowed || !folded && wanted {
             return Err(format!(
@@ -88,16 +123,22 @@ impl Oracle<'_> {
     }
 
     /// Rule 1 for `get_merged`.
-    pub fn merged_exact(&self, rank: Rank, at: &At, answer: &Merged<'_>) -> Check {
+    pub fn merged_exact(&self, rank: Rank, at: &At, answer: &Result<Merged<'_>, Error>) -> Check {
         let oracle = self.at(at);
         let expected = oracle.expected(rank, at.snapshot);
-        oracle
-            .matches_merged(rank, &expected, answer)
-            .map_err(|what| {
-                format!(
-                    "get_merged of key {rank} at {at:?}: {what}; expected {expected:?}, got {answer:?}"
-                )
-            })
+        let matches = match answer {
+            Ok(answer) if !oracle.refuses(&expected) => {
+                oracle.matches_merged(rank, &expected, answer)
+            }
+            Err(error) if oracle.refuses(&expected) && is_refusal(error) => Ok(()),
+            Ok(_) => Err("a merge into what cannot be merged into".to_owned()),
+            Err(_) => Err("it fails".to_owned()),
+        };
+        matches.map_err(|what| {
+            format!(
+                "get_merged of key {rank} at {at:?}: {what}; expected {expected:?}, got {answer:?}"
+            )
+        })
     }
 
     fn matches_merged(&self, rank: Rank, expected: &Expected, answer: &Merged<'_>) -> Check {
@@ -146,4 +187,9 @@ impl Oracle<'_> {
             _ => Err("an unknown answer".to_owned()),
         }
     }
+}
+
+/// What a merge says that has no value to merge into.
+pub fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Unsupported(_) | Error::Corruption(_))
 }

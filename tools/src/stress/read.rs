@@ -6,6 +6,7 @@ use verimem::Lookup;
 
 use super::fault::Fault;
 use super::features::Feature;
+use super::merged::is_refusal;
 use super::oracle::{Check, Floor, Oracle};
 use super::plan::{KEYS, Rank};
 use super::statistics;
@@ -111,13 +112,13 @@ fn merged<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank
         _ => (old_time(worker, generation)?, None),
     };
     let Some(at) = at else { return Ok(()) };
-    let answer = generation
-        .subject
-        .get_merged(world.plan.key(rank), &at)
-        .map_err(|error| format!("get_merged of key {rank} at {at:?} fails: {error}"))?;
-    match floor {
-        Some(floor) => oracle.merged_racing(rank, floor, &answer)?,
-        None => oracle.merged_exact(rank, &at, &answer)?,
+    let answer = generation.subject.get_merged(world.plan.key(rank), &at);
+    match (floor, answer) {
+        (None, answer) => oracle.merged_exact(rank, &at, &answer)?,
+        (Some(floor), Ok(answer)) => oracle.merged_racing(rank, floor, &answer)?,
+        // Whether there is something below that cannot be merged into is for the others.
+        (Some(_), Err(error)) if is_refusal(&error) => {}
+        (Some(_), Err(error)) => return Err(format!("get_merged of key {rank} fails: {error}")),
     }
     worker.tally.add(Op::GetMerged, 1);
     Ok(())

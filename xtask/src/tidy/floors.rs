@@ -265,8 +265,8 @@ mod tests {
         ];
         assert!(violations(&one_way).is_empty());
         let round = [
-            ("src/list/mod.rs", "use crate::commit::A;"),
-            ("src/commit.rs", "use crate::batch::B;"),
+            ("src/list/mod.rs", "use crate::advisor::A;"),
+            ("src/advisor.rs", "use crate::batch::B;"),
             ("src/batch/mod.rs", "use crate::list::C;"),
         ];
         assert_eq!(violations(&round).len(), 3);

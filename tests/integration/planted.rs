@@ -21,7 +21,7 @@ fn hunt(fault: Fault) -> (Config, Vec<Op>, String) {
 }
 
 /// So many smaller cases are tried; [`reduce`] does the rest.
-const SHRINKS: u32 = 3_000;
+const SHRINKS: u32 = 10_000;
 
 /// A case of up to 120 operations should come down to this many. The dropped
 /// entry is the eighth; keys that are looked up together, and those that a range lies
@@ -29,7 +29,7 @@ const SHRINKS: u32 = 3_000;
 fn few(fault: Fault) -> usize {
     match fault {
         Fault::DroppedEntry | Fault::AnswersMixedUp => 8,
-        Fault::VisibilityIgnored | Fault::WrongStretch => 12,
+        Fault::VisibilityIgnored | Fault::WrongStretch | Fault::RangeCountsEnd => 20,
         _ => 3,
     }
 }

@@ -159,7 +159,7 @@ fn volume_of_operation_sequences() -> std::io::Result<()> {
     let end = Instant::now() + Duration::from_secs(u64::from(seconds));
     let (mut random, mut bytes) = (Random(2024), Vec::new());
     let (mut histogram, mut sequences) = (Histogram::default(), 0u64);
-    while Instant::now() < end || sequences < 16 {
+    while Instant::now() < end || sequences < 48 {
         let length = 64 + random.below(4000);
         random.fill(length, &mut bytes);
         let (config, ops) = decode(&bytes);

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
 use crate::lookup::Lookup;
 use crate::rep::{Cursor, Handle, Representation};
-use crate::tombstones::{Cover, Sight};
+use crate::tombstones::{Cover, Fingers, Sight};
 use crate::visibility::{Everything, Visibility, sees};
 
 /// A key that is kept while the cursor moves.
@@ -100,6 +100,7 @@ pub struct VisibleIter<H: Handle, V = Everything> {
     visibility: V,
     /// Which range deletion covers the keys around, as far as it was asked.
     cover: Option<Cover>,
+    fingers: Fingers,
     snapshot: SequenceNumber,
     lower: Bound<KeyBuffer>,
     upper: Bound<KeyBuffer>,
@@ -123,6 +124,7 @@ impl<H: Handle> VisibleIter<H> {
             cursor: Cursor::new(handle),
             visibility: Everything,
             cover: None,
+            fingers: Fingers::default(),
             snapshot: snapshot.min(MAX_SEQUENCE_NUMBER),
             lower,
             upper,
@@ -138,6 +140,7 @@ impl<H: Handle> VisibleIter<H> {
             cursor: self.cursor,
             visibility,
             cover: None,
+            fingers: Fingers::default(),
             snapshot: self.snapshot,
             lower: self.lower,
             upper: self.upper,
@@ -412,8 +415,13 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         let known = self
             .cover
             .filter(|cover| unsafe { cover.holds(comparator, tombstones, entry.user_key) });
-        let cover =
-            known.unwrap_or_else(|| tombstones.cover(comparator, entry.user_key, &self.sight()));
+        let sight = Sight {
+            snapshot: self.snapshot,
+            visibility: &self.visibility,
+        };
+        let fingers = &mut self.fingers;
+        let cover = known
+            .unwrap_or_else(|| tombstones.cover(comparator, entry.user_key, &sight, Some(fingers)));
         let deleted = cover
             .sequence
             .is_some_and(|covering| entry.sequence < covering);

@@ -1,5 +1,7 @@
 //! Asking which range deletion hides a key.
 
+use smallvec::SmallVec;
+
 use super::map::{Fragment, Map, Stretch};
 use super::{Cell, Node, Sight, Tombstones};
 use crate::error::{Error, Result};
@@ -68,6 +70,45 @@ impl Cover {
     }
 }
 
+/// Where the last search ended in each of the topmost nodes: a place to begin the next.
+#[derive(Debug)]
+pub(crate) struct Fingers {
+    places: SmallVec<[usize; 4]>,
+    /// The list that they are in.
+    head: *const Cell,
+}
+
+// SAFETY: the pointer is compared, and never followed.
+unsafe impl Send for Fingers {}
+// SAFETY: as above.
+unsafe impl Sync for Fingers {}
+
+impl Default for Fingers {
+    fn default() -> Self {
+        let (places, head) = (SmallVec::new(), core::ptr::null());
+        Self { places, head }
+    }
+}
+
+impl Fingers {
+    /// Begins anew if they are in another list.
+    fn are_for(&mut self, head: *const Cell) {
+        if self.head != head {
+            self.places.clear();
+            self.head = head;
+        }
+    }
+
+    /// The one in a node, if there is memory for it.
+    fn at(&mut self, place: usize) -> Option<&mut usize> {
+        while self.places.len() <= place {
+            self.places.try_reserve(1).ok()?;
+            self.places.push(0);
+        }
+        self.places.get_mut(place)
+    }
+}
+
 impl Tombstones {
     /// The largest visible number that covers `key`; O(log^2 n), and more where numbers
     /// did not come in order.
@@ -77,25 +118,31 @@ impl Tombstones {
         key: &[u8],
         sight: &Sight<'_, impl Visibility>,
     ) -> Option<SequenceNumber> {
-        self.cover(comparator, key, sight).sequence
+        self.cover(comparator, key, sight, None).sequence
     }
 
     /// As [`covering`](Self::covering), with the keys for which the answer is the same.
+    /// With fingers, it is the cheaper the nearer the key is to the last one.
     pub(crate) fn cover(
         &self,
         comparator: &impl Comparator,
         key: &[u8],
         sight: &Sight<'_, impl Visibility>,
+        mut fingers: Option<&mut Fingers>,
     ) -> Cover {
         let head = self.first();
+        if let Some(fingers) = &mut fingers {
+            fingers.are_for(head);
+        }
         let mut cover = Cover {
             sequence: None,
             begin: None,
             end: None,
             head,
         };
-        for node in self.list(head) {
-            visit(comparator, node, key, sight, &mut cover);
+        for (place, node) in self.list(head).enumerate() {
+            let near = fingers.as_mut().and_then(|fingers| fingers.at(place));
+            visit(comparator, node, key, sight, near, &mut cover);
         }
         cover
     }
@@ -137,6 +184,7 @@ fn visit(
     node: &Node,
     key: &[u8],
     sight: &Sight<'_, impl Visibility>,
+    near: Option<&mut usize>,
     cover: &mut Cover,
 ) {
     let known = cover.sequence.is_some_and(|known| known >= node.largest);
@@ -145,10 +193,10 @@ fn visit(
     }
     if node.level > 0 && node.largest >= sight.limit() {
         for child in node.children() {
-            visit(comparator, child, key, sight, cover);
+            visit(comparator, child, key, sight, None, cover);
         }
     } else if node.level > 0 || sight.sees(node.largest) {
-        let stretch = node.map.find(comparator, key);
+        let stretch = node.map.find(comparator, key, near);
         cover.narrow(comparator, &stretch);
         cover.sequence = cover.sequence.max(stretch.sequence);
     }

@@ -71,6 +71,31 @@ pub(super) struct Stretch<'m> {
     pub(super) end: Option<&'m [u8]>,
 }
 
+/// Between which places the first item lies that does not pass, and no further from `near`
+/// than twice as far as it is (Bentley and Yao's unbounded search, 1976).
+fn gallop<T>(items: &[T], near: usize, passes: impl Fn(&T) -> bool) -> (usize, usize) {
+    let (mut low, mut high, mut step) = (near, near.min(items.len()), 1);
+    if items.get(near).is_some_and(&passes) {
+        loop {
+            low += 1;
+            match items.get(low + step - 1) {
+                None => return (low, items.len()),
+                Some(item) if !passes(item) => return (low, low + step - 1),
+                Some(_) => low += step - 1,
+            }
+            step *= 2;
+        }
+    }
+    while let Some(before) = high.checked_sub(step) {
+        if passes(&items[before]) {
+            return (before + 1, high);
+        }
+        high = before;
+        step *= 2;
+    }
+    (0, high)
+}
+
 impl Map {
     pub(super) fn with_room(bounds: usize) -> Result<Self> {
         let mut room = Vec::new();
@@ -90,11 +115,24 @@ impl Map {
         self.0.capacity() * size_of::<Bound>()
     }
 
-    /// What covers `key`; O(log n).
-    pub(super) fn find(&self, comparator: &impl Comparator, key: &[u8]) -> Stretch<'_> {
-        let after = self
-            .0
-            .partition_point(|bound| comparator.compare(bound.key(), key).is_le());
+    /// What covers `key`; O(log n). `near` is where that was for another key, and is moved:
+    /// O(log d) when that is `d` bounds away.
+    pub(super) fn find(
+        &self,
+        comparator: &impl Comparator,
+        key: &[u8],
+        near: Option<&mut usize>,
+    ) -> Stretch<'_> {
+        let passes = |bound: &Bound| comparator.compare(bound.key(), key).is_le();
+        let bounds = &self.0;
+        let after = match near {
+            None => bounds.partition_point(passes),
+            Some(near) => {
+                let (low, high) = gallop(bounds, *near, passes);
+                *near = low + bounds[low..high].partition_point(passes);
+                *near
+            }
+        };
         let bound = after.checked_sub(1).map(|index| &self.0[index]);
         Stretch {
             sequence: bound.and_then(Bound::sequence),
@@ -148,5 +186,37 @@ impl Map {
                 sequence: pair[0].sequence()?,
             })
         })
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::gallop;
+
+    #[test]
+    fn d2_a_search_from_anywhere_finds_the_same() {
+        for length in 0..40 {
+            let items: Vec<usize> = (0..length).collect();
+            for wanted in 0..=length {
+                for near in 0..=length + 3 {
+                    let (low, high) = gallop(&items, near, |&item| item < wanted);
+                    assert!(low <= wanted && wanted <= high, "{length} {wanted} {near}");
+                    let far = near.min(length).abs_diff(wanted);
+                    assert!(high - low <= 2 * far + 1, "{length} {wanted} {near}");
+                }
+            }
+        }
+    }
+
+    /// X1: whatever the comparator says, the places lie inside.
+    #[test]
+    fn x1_a_search_stays_inside() {
+        for answers in 0..1u32 << 12 {
+            for near in [0, 1, 5, 11, 12, 99] {
+                let items: Vec<u32> = (0..12).collect();
+                let (low, high) = gallop(&items, near, |item| answers >> item & 1 == 1);
+                assert!(low <= high && high <= items.len());
+            }
+        }
     }
 }

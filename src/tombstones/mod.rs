@@ -50,7 +50,7 @@ mod store;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
-pub(crate) use cover::Cover;
+pub(crate) use cover::{Cover, Fingers};
 pub use fragments::RangeDeletions;
 pub use map::Fragment;
 pub use runs::{DeletionRun, DeletionRuns};

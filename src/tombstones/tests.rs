@@ -46,6 +46,7 @@ fn expected<C: Comparator>(
 /// Adds ranges, and compares all answers now and then.
 fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
     let tombstones = Tombstones::new(None);
+    let mut fingers = Fingers::default();
     for (added, (begin, end, sequence)) in ranges.iter().enumerate() {
         tombstones
             .add(comparator, begin, end, *sequence, || ())
@@ -83,7 +84,7 @@ fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
                 snapshot,
                 visibility: &visibility,
             };
-            let cover = tombstones.cover(comparator, &key, &sight);
+            let cover = tombstones.cover(comparator, &key, &sight, Some(&mut fingers));
             let wanted = expected(comparator, plain, &key, snapshot, &hidden);
             assert_eq!(
                 cover.sequence, wanted,

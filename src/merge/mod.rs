@@ -8,16 +8,19 @@
 //! - Who wants the operands themselves calls [`MemTable::get`](crate::MemTable::get):
 //!   nothing is folded there.
 //! - Who has one table calls [`Reader::get_merged`](crate::Reader::get_merged).
+//! - Who flushes folds operands with one another by [`partial_fold`].
 //! - Who has several asks them one after the other, the newest first, and hands
 //!   their answers to a [`Merger`].
 
 mod merger;
 mod operators;
+mod partial;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 pub use merger::{Merged, Merger};
 pub use operators::{Associative, AssociativeMerge, Max, StringAppend, UInt64Add};
+pub use partial::partial_fold;
 
 pub use crate::error::MergeFailure;
 

@@ -47,3 +47,54 @@ fn g2_maxima_are_bytewise() {
     assert_eq!(max.partial_merge(b"k", b"2", b"10", &mut both), Ok(true));
     assert_eq!(both, b"2");
 }
+
+/// Adds numbers, and knows no sum of an odd one and another.
+#[derive(Debug)]
+struct Even;
+
+impl MergeOperator for Even {
+    fn name(&self) -> &str {
+        "test.Even"
+    }
+
+    fn full_merge(
+        &self,
+        _user_key: &[u8],
+        _existing: Option<&[u8]>,
+        _operands: &[&[u8]],
+        _result: &mut Vec<u8>,
+    ) -> Result<(), MergeFailure> {
+        Err(MergeFailure::new("not asked"))
+    }
+
+    fn partial_merge(
+        &self,
+        _user_key: &[u8],
+        older: &[u8],
+        newer: &[u8],
+        result: &mut Vec<u8>,
+    ) -> Result<bool, MergeFailure> {
+        let (older, newer) = (older[0], newer[0]);
+        if older == 99 {
+            return Err(MergeFailure::new("99"));
+        }
+        result.push(older + newer);
+        Ok((older | newer) % 2 == 0)
+    }
+}
+
+#[test]
+fn g2_operands_are_folded_with_one_another_as_far_as_that_goes() {
+    let fold = |newest_first: &[u8]| {
+        let operands: Vec<&[u8]> = newest_first.chunks(1).collect();
+        let folded = partial_fold(&Even, b"k", &operands)?;
+        Ok(folded.iter().map(|one| one[0]).collect::<Vec<_>>())
+    };
+    assert_eq!(fold(&[]), Ok(vec![]));
+    assert_eq!(fold(&[7]), Ok(vec![7]));
+    assert_eq!(fold(&[2, 4, 6]), Ok(vec![12]));
+    assert_eq!(fold(&[2, 4, 7, 6, 8, 1]), Ok(vec![6, 7, 14, 1]));
+    assert_eq!(fold(&[1, 3]), Ok(vec![1, 3]));
+    let failure = MergeFailure::new("99");
+    assert_eq!(fold(&[2, 99]), Err(Error::MergeFailed(failure)));
+}

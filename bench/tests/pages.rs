@@ -30,6 +30,7 @@ fn faults<S: Subject>(data: &Data, pages: Pages) -> usize {
         huge_pages: false,
         pages,
         linear_fill_limit: 0,
+        bloom: false,
     };
     let stock = S::Stock::default();
     pages.prepare();

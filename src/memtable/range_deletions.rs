@@ -28,7 +28,7 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// As for [`Writer::delete_range`] and [`writer`](Self::writer).
+    /// As for [`Writer::delete_range`](super::Writer::delete_range) and [`writer`](Self::writer).
     pub fn delete_range(&self, sequence: SequenceNumber, begin: &[u8], end: &[u8]) -> Result<()> {
         self.writer()?.delete_range(sequence, begin, end)
     }
@@ -51,7 +51,7 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn range_deletions(
         &self,
         sequences: RangeInclusive<SequenceNumber>,

@@ -215,6 +215,7 @@ mod tests {
             huge_pages: false,
             pages: Pages::Cold,
             linear_fill_limit: 0,
+            bloom: false,
         };
         let map = Crossbeam::new(&plan, &());
         let entries = [(1, "ab"), (2, "a"), (3, "ab"), (4, "b")];

@@ -20,6 +20,7 @@ fn plan(data: &Data) -> Plan {
         huge_pages: false,
         pages: Pages::Cold,
         linear_fill_limit: 0,
+        bloom: false,
     }
 }
 

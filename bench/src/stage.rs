@@ -147,7 +147,7 @@ mod tests {
         let stages = Stage::all(&Workload::ALL, &[1, 2, 4]);
         let names: BTreeSet<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
         assert_eq!(names.len(), stages.len());
-        assert_eq!(stages.len(), 8);
+        assert_eq!(stages.len(), 9);
         for stage in &stages {
             let first = stage.steps[0];
             assert!(!matches!(first, Step::Read(..)), "{}", stage.name);

@@ -1,6 +1,6 @@
 //! The operations that read.
 
-use verimem_model::{Answer, Base, Entry, KeyChoice, Keys, Sight, kind};
+use verimem_model::{Answer, Base, Entry, KeyChoice, Keys, MAX_SEQUENCE, Merging, Sight, kind};
 
 use crate::answers::{Seen, folded, gathered, merged, theirs};
 use crate::explained::Why;
@@ -17,7 +17,15 @@ impl Run<'_> {
         let reply = self.rocks.get(key, sight, false);
         let covering = reply.covering;
         let there = theirs(reply, false, self.config.merging);
-        self.settle("get", key, sight, &gathered(&answer), &there, covering, &answer)
+        self.settle(
+            "get",
+            key,
+            sight,
+            &gathered(&answer),
+            &there,
+            covering,
+            &answer,
+        )
     }
 
     /// A get whose operands are folded.
@@ -107,7 +115,10 @@ impl Run<'_> {
     }
 
     /// Both say the same, or the difference is explained.
-    #[expect(clippy::too_many_arguments, reason = "all that an explanation looks at")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that an explanation looks at"
+    )]
     fn settle(
         &mut self,
         name: &str,
@@ -121,7 +132,7 @@ impl Run<'_> {
         if here == there {
             return Ok(());
         }
-        match self.why(key, sight, there, covering, answer) {
+        match self.why(key, sight, (here, there), covering, answer) {
             Some(why) => self.totals.explain(why),
             None => {
                 return Err(format!(
@@ -139,10 +150,20 @@ impl Run<'_> {
         &self,
         key: &[u8],
         sight: &Sight,
-        there: &Seen,
+        (here, there): (&Seen, &Seen),
         covering: u64,
         answer: &Answer<'_>,
     ) -> Option<Why> {
+        let is_largest = matches!(
+            answer,
+            Answer::Merge {
+                sequence: MAX_SEQUENCE,
+                ..
+            }
+        );
+        if is_largest && here.clone().unnumbered() == there.clone().unnumbered() {
+            return Some(Why::LargestSequence);
+        }
         let base = match answer {
             Answer::Found { kind, value, .. }
             | Answer::Merge {
@@ -156,12 +177,23 @@ impl Run<'_> {
             _ => None,
         };
         let base_kind = base.map(|base| base.0);
+        let is_range_zero = match answer {
+            Answer::Deleted { kind, sequence: 0 } => {
+                *kind == kind::RANGE_DELETION && *there == Seen::Nothing
+            }
+            Answer::Merge {
+                base: Base::Deleted { sequence: 0 },
+                ..
+            } => covering == 0 && matches!(there, Seen::Operands { .. }),
+            _ => false,
+        };
         match there {
+            _ if is_range_zero => Some(Why::RangeDeletionZero),
             Seen::Nothing if self.reads_as_empty() => Some(Why::SequenceZero),
             Seen::Refused(Code::Corruption) if self.odd.contains(key) => Some(Why::UnknownKind),
             _ if covering > 0 && !sight.sees(covering) => Some(Why::HiddenRangeDeletion),
             Seen::Refused(Code::InvalidArgument)
-                if operands.is_some() && self.config.merging == verimem_model::Merging::Nothing =>
+                if operands.is_some() && self.config.merging == Merging::Nothing =>
             {
                 Some(Why::NoOperator)
             }
@@ -171,7 +203,10 @@ impl Run<'_> {
             Seen::Value { parts, .. } if base_kind == Some(kind::WIDE_COLUMN_ENTITY) => {
                 let (kind, value) = base?;
                 let oldest_first: Vec<&[u8]> = operands?.iter().rev().copied().collect();
-                let folded = self.config.merging.folded(within(kind, value), &oldest_first)?;
+                let folded = self
+                    .config
+                    .merging
+                    .folded(within(kind, value), &oldest_first)?;
                 (*parts == [folded]).then_some(Why::Entity)
             }
             Seen::Refused(Code::MergeFailed) if base_kind == Some(kind::WIDE_COLUMN_ENTITY) => {

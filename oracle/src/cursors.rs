@@ -110,7 +110,9 @@ impl Run<'_> {
 
     /// Every cursor of one table is where that of the other is.
     pub(crate) fn check_slots(&self) -> Result<(), String> {
-        self.slots.iter().try_for_each(|slot| slot.check().map(drop))
+        self.slots
+            .iter()
+            .try_for_each(|slot| slot.check().map(drop))
     }
 
     /// All entries, both ways.

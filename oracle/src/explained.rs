@@ -8,6 +8,9 @@ pub enum Why {
     /// Its table reads as empty while the entry that was added last with the smallest number has
     /// number 0 (SPEC E3).
     SequenceZero,
+    /// It takes a range deletion with number 0 for none; nothing is older, so it only matters that
+    /// there is one (SPEC E3).
+    RangeDeletionZero,
     /// It applies range deletions that the visibility callback hides (SPEC G4).
     HiddenRangeDeletion,
     /// It takes entries of kinds that it does not know for corruption (SPEC E4).
@@ -26,6 +29,8 @@ pub enum Why {
     SequenceTooLarge,
     /// It takes entries after it was sealed (SPEC W7).
     AfterSeal,
+    /// It takes the largest number for none, and tells that of an older operand or value (SPEC E3).
+    LargestSequence,
     /// It stores range deletions that end before they begin (SPEC D1).
     InvertedRange,
 }
@@ -36,6 +41,7 @@ impl Why {
     pub fn name(self) -> &'static str {
         match self {
             Self::SequenceZero => "sequence_zero",
+            Self::RangeDeletionZero => "range_deletion_zero",
             Self::HiddenRangeDeletion => "hidden_range_deletion",
             Self::UnknownKind => "unknown_kind",
             Self::NoOperator => "no_operator",
@@ -45,6 +51,7 @@ impl Why {
             Self::RepeatedRange => "repeated_range",
             Self::SequenceTooLarge => "sequence_too_large",
             Self::AfterSeal => "after_seal",
+            Self::LargestSequence => "largest_sequence",
             Self::InvertedRange => "inverted_range",
         }
     }

@@ -287,7 +287,10 @@ unsafe fn copied(reply: &sys::Reply) -> Reply {
     // SAFETY: as above.
     let operands = unsafe { sys::all(reply.operands, reply.operand_count) };
     Reply {
-        code: CODES.get(usize::from(reply.code)).copied().unwrap_or(Code::Other),
+        code: CODES
+            .get(usize::from(reply.code))
+            .copied()
+            .unwrap_or(Code::Other),
         value: value.to_vec(),
         operands: operands.into_iter().map(<[u8]>::to_vec).collect(),
         sequence: reply.sequence,

@@ -67,7 +67,13 @@ pub fn run(config: &Config, extras: Extras, ops: &[Op]) -> Result<Totals, String
     };
     for (index, op) in ops.iter().enumerate() {
         run.apply(op)
-            .and_then(|()| if op.reads() { Ok(()) } else { run.check_slots() })
+            .and_then(|()| {
+                if op.reads() {
+                    Ok(())
+                } else {
+                    run.check_slots()
+                }
+            })
             .map_err(|what| format!("operation {index}, {op:?}:\n{what}"))?;
     }
     run.finish().map_err(|what| format!("at the end: {what}"))?;
@@ -191,12 +197,18 @@ impl Run<'_> {
                 Pattern::Between(first, first.saturating_add(count.into()))
             }
         };
-        let asked = choice.min_uncommitted.map_or(1, |first| self.snapshot(first).max(1));
+        let asked = choice
+            .min_uncommitted
+            .map_or(1, |first| self.snapshot(first).max(1));
         Sight {
             snapshot: self.snapshot(choice.snapshot),
             hidden: Hidden {
                 pattern,
-                min_uncommitted: if pattern == Pattern::Nothing { 0 } else { asked },
+                min_uncommitted: if pattern == Pattern::Nothing {
+                    0
+                } else {
+                    asked
+                },
             },
         }
     }

@@ -17,9 +17,10 @@ fn put_varint(bytes: &mut Vec<u8>, mut number: usize) {
 fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let length = 1 + bytes.iter().position(|byte| *byte < 0x80)?;
     let (digits, rest) = bytes.split_at(length);
-    let number = digits.iter().rev().fold(0, |number, digit| {
-        number << 7 | usize::from(digit & 0x7F)
-    });
+    let number = digits
+        .iter()
+        .rev()
+        .fold(0, |number, digit| number << 7 | usize::from(digit & 0x7F));
     Some((number, rest))
 }
 

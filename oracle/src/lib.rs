@@ -19,6 +19,6 @@ mod writes;
 pub use answers::{Seen, folded, gathered, merged, theirs};
 pub use explained::{Totals, Why};
 pub use rocks::{Code, Extras, Fragment, Iter, Reply, Rocks, Way};
-pub use run::{one, run};
+pub use run::{fitting, one, run, run_on};
 pub use stored::{default_column, entity, stored};
 pub use sys::Counters;

@@ -34,7 +34,8 @@ pub(crate) struct Run<'s> {
 }
 
 /// The options of a run as both tables can have them.
-fn fitting(config: &Config) -> Config {
+#[must_use]
+pub fn fitting(config: &Config) -> Config {
     let mut config = config.allowed();
     // How much fits is each table's own affair, and so is when the writer folds.
     config.capacity = None;
@@ -51,18 +52,32 @@ fn fitting(config: &Config) -> Config {
 pub fn run(config: &Config, extras: Extras, ops: &[Op]) -> Result<Totals, String> {
     let config = fitting(config);
     let ours = open(&config).map_err(|divergence| divergence.to_string())?;
-    let rocks = Rocks::new(&config, extras);
+    run_on(&*ours, &config, extras, ops)
+}
+
+/// [`run`] on any table of ours, which is empty and has [`fitting`] options.
+///
+/// # Errors
+///
+/// The first difference that is not explained.
+pub fn run_on(
+    ours: &dyn Subject,
+    config: &Config,
+    extras: Extras,
+    ops: &[Op],
+) -> Result<Totals, String> {
+    let rocks = Rocks::new(config, extras);
     let mut run = Run {
-        ours: &*ours,
+        ours,
         rocks: &rocks,
-        config: &config,
+        config,
         last: 100,
         added: Vec::new(),
         ranges: HashSet::new(),
         odd: HashSet::new(),
         overhead: 0,
         sealed: false,
-        slots: std::array::from_fn(|_| Slot::new(&*ours, &rocks)),
+        slots: std::array::from_fn(|_| Slot::new(ours, &rocks)),
         totals: Totals::default(),
     };
     for (index, op) in ops.iter().enumerate() {

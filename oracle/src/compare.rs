@@ -1,5 +1,6 @@
 //! The operations that read.
 
+use verimem_driver::Stretch;
 use verimem_model::{Answer, Base, Entry, KeyChoice, Keys, MAX_SEQUENCE, Merging, Sight, kind};
 
 use crate::answers::{Seen, folded, gathered, merged, theirs};
@@ -191,7 +192,7 @@ impl Run<'_> {
             _ if is_range_zero => Some(Why::RangeDeletionZero),
             Seen::Nothing if self.reads_as_empty() => Some(Why::SequenceZero),
             Seen::Refused(Code::Corruption) if self.odd.contains(key) => Some(Why::UnknownKind),
-            _ if covering > 0 && !sight.sees(covering) => Some(Why::HiddenRangeDeletion),
+            _ if self.is_hidden(key, sight, covering) => Some(Why::HiddenRangeDeletion),
             Seen::Refused(Code::InvalidArgument)
                 if operands.is_some() && self.config.merging == Merging::Nothing =>
             {
@@ -214,5 +215,18 @@ impl Run<'_> {
             }
             _ => None,
         }
+    }
+
+    /// True when the newest range deletion over a key is this one, and hidden from a reader.
+    fn is_hidden(&self, key: &[u8], sight: &Sight, covering: u64) -> bool {
+        let order = self.config.compare.order();
+        let over = |(begin, end, _): &Stretch<'_>| {
+            order.compare(begin, key).is_le() && order.compare(key, end).is_lt()
+        };
+        let deleted = self.ours.range_deletions(0, sight.snapshot);
+        let newest = deleted.ok().and_then(|all| all.into_iter().find(over));
+        covering > 0
+            && !sight.sees(covering)
+            && newest.is_some_and(|(_, _, sequence)| sequence == covering)
     }
 }

@@ -4,7 +4,8 @@
 //! - [`run`](run()) drives both by the operations of `verimem-model`;
 //! - [`Why`] lists where RocksDB answers otherwise and is wrong by the specification, or right in
 //!   another place than here. Each has a test in `tests/explained.rs`.
-#![cfg(target_os = "linux")]
+#[cfg(not(target_os = "linux"))]
+compile_error!("RocksDB's files are compiled with its settings for Linux only");
 
 mod answers;
 mod compare;

@@ -1,6 +1,5 @@
 //! Each difference that is explained (docs/oracle.md), pinned: what RocksDB says, and what verimem
 //! says. If RocksDB changes its mind, the test fails and the explanation goes.
-#![cfg(target_os = "linux")]
 
 use verimem_driver::{Config, Subject, open};
 use verimem_model::{Answer, Base, Entry, Hidden, MAX_SEQUENCE, Merging, Pattern, Sight, kind};

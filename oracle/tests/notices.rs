@@ -1,5 +1,4 @@
 //! The oracle notices: what it says is the same is compared, and what differs is said.
-#![cfg(target_os = "linux")]
 
 use verimem_driver::seeds::Random;
 use verimem_driver::{Config, Fault, Faulty, decode, open};

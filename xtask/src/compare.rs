@@ -8,21 +8,36 @@ use crate::workspace::Workspace;
 
 /// Runs `compare` with `arguments`, once a compiler for its C++ peer is there.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<(), String> {
+    run_program(workspace, "bench", "compare", arguments)
+}
+
+/// Runs a program of a workspace of its own that compiles C++, once there is a compiler.
+pub fn run_program(
+    workspace: &Workspace,
+    folder: &str,
+    program: &str,
+    arguments: &[String],
+) -> Result<(), String> {
     if cfg!(target_os = "linux") {
         have_compiler(&compiler(std::env::var("CXX").ok()))?;
     }
-    process::run(&mut command(workspace, arguments)?)
+    process::run(&mut command(workspace, folder, program, arguments)?)
 }
 
 /// The command, in the developer's folder: the files that flags name are there.
-fn command(workspace: &Workspace, arguments: &[String]) -> Result<Command, String> {
+fn command(
+    workspace: &Workspace,
+    folder: &str,
+    program: &str,
+    arguments: &[String],
+) -> Result<Command, String> {
     let here = std::env::current_dir().map_err(|e| format!("no current directory: {e}"))?;
     let mut command = process::cargo(workspace);
     command
         .current_dir(here)
         .args(["run", "--release", "--locked", "--manifest-path"])
-        .arg(workspace.join("bench/Cargo.toml"))
-        .args(["--bin", "compare", "--"])
+        .arg(workspace.join(&format!("{folder}/Cargo.toml")))
+        .args(["--bin", program, "--"])
         .args(arguments);
     Ok(command)
 }
@@ -64,8 +79,8 @@ fn have_compiler(compiler: &str) -> Result<(), String> {
         }
     }
     Err(format!(
-        "no C++ compiler: `{compiler} --version` does not run. RocksDB's skiplist, one of the \
-         peers, is compiled from source. Install one (Debian: `apt-get install g++`), or name \
+        "no C++ compiler: `{compiler} --version` does not run. Parts of RocksDB \
+         are compiled from source. Install one (Debian: `apt-get install g++`), or name \
          it in CXX"
     ))
 }
@@ -101,7 +116,8 @@ mod tests {
     fn flags_are_passed_on_behind_the_separator() {
         let workspace = Workspace::find().unwrap();
         let arguments = ["--quick", "--plot", "out.svg"].map(ToString::to_string);
-        let words = process::describe(&command(&workspace, &arguments).unwrap());
+        let words =
+            process::describe(&command(&workspace, "bench", "compare", &arguments).unwrap());
         assert!(
             words.ends_with("--bin compare -- --quick --plot out.svg"),
             "{words}"

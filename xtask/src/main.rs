@@ -8,6 +8,7 @@ mod ci;
 mod compare;
 mod counts;
 mod fuzz;
+mod oracle;
 mod orderings;
 mod process;
 mod source;
@@ -64,6 +65,13 @@ enum Task {
     #[command(disable_help_flag = true)]
     Compare {
         /// Flags of `compare`, passed on as they are
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Random operations on RocksDB's own memtable and on verimem's; `oracle --help` shows the flags
+    #[command(disable_help_flag = true)]
+    Oracle {
+        /// Flags of `oracle`, passed on as they are
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -135,6 +143,7 @@ fn run(task: Task) -> Result<(), String> {
         Task::ZeroCost => zero_cost::run(&workspace),
         Task::Counts(args) => counts::run(&workspace, &args),
         Task::Compare { arguments } => compare::run(&workspace, &arguments),
+        Task::Oracle { arguments } => oracle::run(&workspace, &arguments),
         Task::Ci {
             fail_fast,
             only,

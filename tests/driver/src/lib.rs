@@ -35,5 +35,5 @@ pub use faulty::{Fault, Faulty};
 pub use knobs::{KNOBS, Knob};
 pub use real::Real;
 pub use reduce::reduce;
-pub use run::{run, run_on, run_with_fault};
+pub use run::{open, run, run_on, run_with_fault};
 pub use subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};

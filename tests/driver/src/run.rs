@@ -60,7 +60,11 @@ pub fn run_on(subject: &dyn Subject, config: &Config, ops: &[Op]) -> Result<Hist
 
 /// A new table behind the trait, without options for which none can be made; that has
 /// to be said of them.
-fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
+///
+/// # Errors
+///
+/// The [`Divergence`] when it is not.
+pub fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
     let unmade = |expected: &dyn Debug, error: Option<&Error>| {
         Divergence::new(format!("building {config:?}"), expected, &error)
     };

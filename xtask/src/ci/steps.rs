@@ -10,6 +10,9 @@ use crate::{counts, process};
 /// How long each fuzz target runs in CI.
 const FUZZ_SECONDS: &str = "20";
 
+/// How many operations are compared with RocksDB's memtable in CI.
+const ORACLE_OPS: &str = "2000000";
+
 pub struct Step {
     pub name: &'static str,
     commands: Vec<Command>,
@@ -103,6 +106,7 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
                 cargo("fmt --all --check"),
                 cargo("fmt --all --check --manifest-path fuzz/Cargo.toml"),
                 cargo("fmt --all --check --manifest-path bench/Cargo.toml"),
+                cargo("fmt --all --check --manifest-path oracle/Cargo.toml"),
             ],
         ),
         Step::new("tidy", vec![xtask("tidy")]),
@@ -159,6 +163,7 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
             vec![cargo("run --release -- load --format json src")],
         ),
         bench(workspace),
+        oracle(workspace),
         minimum_rust(workspace),
     ]);
     steps
@@ -174,6 +179,28 @@ fn bench(workspace: &Workspace) -> Step {
     let tests = "test --manifest-path bench/Cargo.toml";
     let mut step = Step::new("bench", vec![quick, cargo(workspace, tests)]);
     step.needs_tests = true;
+    step
+}
+
+/// Random operations beside RocksDB's memtable, then the tests of that. The first sees to it that
+/// there is a C++ compiler; all use one build of RocksDB's files, that of the release profile.
+fn oracle(workspace: &Workspace) -> Step {
+    let commands = [
+        format!("xtask oracle --ops {ORACLE_OPS} --format json"),
+        "clippy --release --manifest-path oracle/Cargo.toml --all-targets -- -D warnings".into(),
+        "test --release --manifest-path oracle/Cargo.toml".into(),
+    ];
+    let mut step = Step::new(
+        "oracle",
+        commands
+            .iter()
+            .map(|words| cargo(workspace, words))
+            .collect(),
+    );
+    step.needs_tests = true;
+    if !cfg!(target_os = "linux") {
+        step.skip = Some("RocksDB's files are compiled with its settings for Linux only".into());
+    }
     step
 }
 

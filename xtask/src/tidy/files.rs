@@ -9,7 +9,7 @@ use super::Violation;
 use crate::source::SourceFile;
 
 /// The folders whose Rust files are held to the rules.
-const RUST_FOLDERS: [&str; 10] = [
+const RUST_FOLDERS: [&str; 11] = [
     "src",
     "model",
     "loom-tests",
@@ -18,6 +18,7 @@ const RUST_FOLDERS: [&str; 10] = [
     "tools",
     "xtask",
     "bench",
+    "oracle",
     "examples",
     "docs",
 ];

@@ -1,0 +1,25 @@
+//! The same operations on RocksDB's memtable and on verimem's, every answer compared.
+//!
+//! - [`Rocks`] is `rocksdb::MemTable`, compiled from RocksDB's own sources;
+//! - [`run`](run()) drives both by the operations of `verimem-model`;
+//! - [`Why`] lists where RocksDB answers otherwise and is wrong by the specification, or right in
+//!   another place than here. Each has a test in `tests/explained.rs`.
+#[cfg(not(target_os = "linux"))]
+compile_error!("RocksDB's files are compiled with its settings for Linux only");
+
+mod answers;
+mod compare;
+mod cursors;
+mod explained;
+mod rocks;
+mod run;
+mod stored;
+mod sys;
+mod writes;
+
+pub use answers::{Seen, folded, gathered, merged, theirs};
+pub use explained::{Totals, Why};
+pub use rocks::{Code, Extras, Fragment, Iter, Reply, Rocks, Way};
+pub use run::{fitting, one, run, run_on};
+pub use stored::{default_column, entity, stored};
+pub use sys::Counters;

@@ -1,0 +1,383 @@
+//! RocksDB's memtable, in Rust.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use verimem_driver::{Compare, Config, Prefixes};
+use verimem_model::{Entry, Pattern, Sight};
+
+use crate::sys::{self, Bytes, Counters};
+
+/// Keys that are looked up by one call, at most.
+const BATCH: usize = 32;
+
+/// Who adds an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The only writer.
+    Alone,
+    /// One of several.
+    Among,
+    /// One of several, with one of a few hints.
+    Hinted(u8),
+}
+
+/// What RocksDB alone can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extras {
+    /// Checks order and checksums of all that a search comes by.
+    pub verify: bool,
+    /// Looks several keys up by one search.
+    pub batched: bool,
+    /// The only writer keeps hints by prefixes of this length; 0 for none.
+    pub hint_prefix: u32,
+}
+
+/// What a lookup says, as RocksDB says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its sort.
+    pub code: Code,
+    /// A value; that of folded operands.
+    pub value: Vec<u8>,
+    /// Newest first; the value below them among them if they were not to be folded.
+    pub operands: Vec<Vec<u8>>,
+    /// The newest sequence number found, if that is told.
+    pub sequence: u64,
+    /// The newest range deletion over the key, or 0.
+    pub covering: u64,
+}
+
+/// Sorts of replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// Nothing, or nothing but a range deletion.
+    Missing,
+    /// A value, or all operands down to what they are made upon.
+    Value,
+    /// A tombstone.
+    Deleted,
+    /// Operands, and nothing below.
+    Operands,
+    /// A kind that cannot be handled so.
+    NotSupported,
+    /// There is no operator.
+    InvalidArgument,
+    /// The operator failed.
+    MergeFailed,
+    /// An entry that makes no sense.
+    Corruption,
+    /// Something else.
+    Other,
+}
+
+const CODES: [Code; 8] = [
+    Code::Missing,
+    Code::Value,
+    Code::Deleted,
+    Code::Operands,
+    Code::NotSupported,
+    Code::InvalidArgument,
+    Code::MergeFailed,
+    Code::Corruption,
+];
+
+/// `rocksdb::MemTable`.
+pub struct Rocks {
+    table: NonNull<sys::Table>,
+    sealed: Cell<bool>,
+}
+
+/// Its iterator over all entries.
+pub struct Iter<'t> {
+    iter: NonNull<sys::Iter>,
+    table: PhantomData<&'t Rocks>,
+}
+
+/// What a range deletion deletes.
+pub type Fragment = (Vec<u8>, Vec<u8>, u64);
+
+impl Rocks {
+    /// An empty table.
+    #[must_use]
+    pub fn new(config: &Config, extras: Extras) -> Self {
+        let (prefix, capped) = match config.prefixes {
+            Prefixes::Nothing => (0, false),
+            Prefixes::Fixed(bytes) => (bytes, false),
+            Prefixes::Capped(bytes) => (bytes, true),
+        };
+        let choices = sys::Choices {
+            bloom_ratio: config.filtering.ratio(),
+            write_buffer_size: config.write_buffer_size,
+            arena_block_size: config.arena_block_size.max(4096),
+            prefix: prefix as u32,
+            hint_prefix: extras.hint_prefix,
+            capped,
+            reverse: config.compare == Compare::ReverseBytewise,
+            whole_keys: config.whole_keys,
+            verify: extras.verify,
+            batched: extras.batched,
+            protection_bytes: config.protection_bytes as u8,
+            merging: sys::number(config.merging),
+        };
+        // SAFETY: the choices are there during the call.
+        let table = unsafe { sys::verimem_oracle_new(&raw const choices) };
+        Self {
+            table: NonNull::new(table).expect("memory for a table"),
+            sealed: Cell::new(false),
+        }
+    }
+
+    /// Adds an entry; false if its key and number are there already.
+    pub fn add(&self, entry: &Entry<'_>, way: Way) -> bool {
+        let hint = match way {
+            Way::Alone => -1,
+            Way::Among => -2,
+            Way::Hinted(which) => i32::from(which),
+        };
+        // SAFETY: the table is alive, this is the only thread that uses it, and key and value are
+        // there during the call.
+        unsafe {
+            sys::verimem_oracle_add(
+                self.table.as_ptr(),
+                entry.sequence,
+                entry.kind,
+                Bytes::of(entry.user_key),
+                Bytes::of(entry.value),
+                hint,
+            )
+        }
+    }
+
+    /// Ends the batches of writers among others: their entries are counted.
+    pub fn finish(&self) {
+        // SAFETY: the table is alive, and this is the only thread that uses it.
+        unsafe { sys::verimem_oracle_finish(self.table.as_ptr()) };
+    }
+
+    /// Marks the table as immutable.
+    pub fn seal(&self) {
+        if !self.sealed.replace(true) {
+            // SAFETY: the table is alive, and this is the only thread that uses it.
+            unsafe { sys::verimem_oracle_seal(self.table.as_ptr()) };
+        }
+    }
+
+    /// What a reader sees of a key. Operands are folded, or gathered.
+    #[must_use]
+    pub fn get(&self, user_key: &[u8], sight: &Sight, fold: bool) -> Reply {
+        let mut reply = sys::Reply::NOTHING;
+        let sight = lowered(sight);
+        // SAFETY: the table is alive, this is the only thread that uses it, and all else is there
+        // during the call.
+        unsafe {
+            sys::verimem_oracle_get(
+                self.table.as_ptr(),
+                Bytes::of(user_key),
+                &raw const sight,
+                fold,
+                &raw mut reply,
+            );
+        }
+        // SAFETY: the reply is the table's last one.
+        unsafe { copied(&reply) }
+    }
+
+    /// What a reader sees of each of the keys, operands folded. The numbers are not told.
+    #[must_use]
+    pub fn multi_get(&self, keys: &[&[u8]], sight: &Sight) -> Vec<Reply> {
+        let sight = lowered(sight);
+        let mut all = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(BATCH) {
+            let keys: Vec<_> = keys.iter().map(|key| Bytes::of(key)).collect();
+            let mut replies = [sys::Reply::NOTHING; BATCH];
+            // SAFETY: the table is alive, this is the only thread that uses it, all else is there
+            // during the call, and there is room for so many replies.
+            unsafe {
+                sys::verimem_oracle_multi_get(
+                    self.table.as_ptr(),
+                    keys.len(),
+                    keys.as_ptr(),
+                    &raw const sight,
+                    replies.as_mut_ptr(),
+                );
+            }
+            for reply in &replies[..keys.len()] {
+                // SAFETY: the reply is one of the table's last ones.
+                all.push(unsafe { copied(reply) });
+            }
+        }
+        all
+    }
+
+    /// What range deletions up to a number delete, each with the newest of them.
+    #[must_use]
+    pub fn fragments(&self, last: u64) -> Vec<Fragment> {
+        unsafe extern "C" fn each(context: *mut c_void, begin: Bytes, end: Bytes, sequence: u64) {
+            let fragments = context.cast::<Vec<Fragment>>();
+            // SAFETY: the context is the vector below, which nobody else uses during the call.
+            let fragments = unsafe { &mut *fragments };
+            // SAFETY: the bytes are there during the call.
+            let begin = unsafe { begin.get() };
+            // SAFETY: as above.
+            let end = unsafe { end.get() };
+            fragments.push((begin.to_vec(), end.to_vec(), sequence));
+        }
+        let mut fragments: Vec<Fragment> = Vec::new();
+        let context = (&raw mut fragments).cast();
+        // SAFETY: the table is alive, this is the only thread that uses it, and the context is what
+        // the function takes it for.
+        unsafe { sys::verimem_oracle_fragments(self.table.as_ptr(), last, each, context) };
+        fragments
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        // SAFETY: the table is alive, and this is the only thread that uses it.
+        unsafe { sys::verimem_oracle_counters(self.table.as_ptr(), &raw mut counters) };
+        counters
+    }
+
+    /// A new iterator, on no entry.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        // SAFETY: the table is alive for as long as the iterator.
+        let iter = unsafe { sys::verimem_oracle_iter(self.table.as_ptr()) };
+        Iter {
+            iter: NonNull::new(iter).expect("memory for an iterator"),
+            table: PhantomData,
+        }
+    }
+}
+
+impl Drop for Rocks {
+    fn drop(&mut self) {
+        // SAFETY: the table is freed once, and iterators borrow it.
+        unsafe { sys::verimem_oracle_free(self.table.as_ptr()) };
+    }
+}
+
+fn lowered(sight: &Sight) -> sys::Sight {
+    let (pattern, first, second) = match sight.hidden.pattern {
+        Pattern::Nothing => (0, 0, 0),
+        Pattern::Every { of, rest } => (1, of, rest),
+        Pattern::Between(first, last) => (2, first, last),
+    };
+    sys::Sight {
+        snapshot: sight.snapshot,
+        min_uncommitted: sight.hidden.min_uncommitted,
+        pattern,
+        first,
+        second,
+    }
+}
+
+/// A reply with its own bytes.
+///
+/// # Safety
+///
+/// It must be one of the last that its table has given.
+unsafe fn copied(reply: &sys::Reply) -> Reply {
+    // SAFETY: the caller says that its bytes are still there.
+    let value = unsafe { reply.value.get() };
+    // SAFETY: as above.
+    let operands = unsafe { sys::all(reply.operands, reply.operand_count) };
+    Reply {
+        code: CODES
+            .get(usize::from(reply.code))
+            .copied()
+            .unwrap_or(Code::Other),
+        value: value.to_vec(),
+        operands: operands.into_iter().map(<[u8]>::to_vec).collect(),
+        sequence: reply.sequence,
+        covering: reply.covering,
+    }
+}
+
+impl<'t> Iter<'t> {
+    /// The entry it is on.
+    ///
+    /// # Errors
+    ///
+    /// When it failed.
+    pub fn entry(&self) -> Result<Option<Entry<'t>>, String> {
+        let (mut key, mut value) = (Bytes::of(&[]), Bytes::of(&[]));
+        // SAFETY: iterator and table are alive.
+        let state = unsafe {
+            sys::verimem_oracle_iter_entry(self.iter.as_ptr(), &raw mut key, &raw mut value)
+        };
+        match state {
+            0 => return Ok(None),
+            1 => {}
+            _ => return Err("the iterator failed".to_owned()),
+        }
+        // SAFETY: entries stay where they are for as long as the table is alive.
+        let key = unsafe { key.get::<'t>() };
+        // SAFETY: as above.
+        let value = unsafe { value.get::<'t>() };
+        let (user_key, tag) = key.split_last_chunk::<8>().ok_or("no tag")?;
+        let tag = u64::from_le_bytes(*tag);
+        Ok(Some(Entry {
+            user_key,
+            sequence: tag >> 8,
+            kind: tag as u8,
+            value,
+        }))
+    }
+
+    fn is_valid(&self) -> bool {
+        matches!(self.entry(), Ok(Some(_)))
+    }
+
+    /// To the first entry at or after a place.
+    pub fn seek(&mut self, user_key: &[u8], sequence: u64) {
+        let key = Bytes::of(user_key);
+        // SAFETY: iterator and table are alive, and the key is there during the call.
+        unsafe { sys::verimem_oracle_iter_seek(self.iter.as_ptr(), key, sequence) };
+    }
+
+    /// To the last entry at or before a place.
+    pub fn seek_for_prev(&mut self, user_key: &[u8], sequence: u64) {
+        let key = Bytes::of(user_key);
+        // SAFETY: iterator and table are alive, and the key is there during the call.
+        unsafe { sys::verimem_oracle_iter_seek_for_prev(self.iter.as_ptr(), key, sequence) };
+    }
+
+    /// To the first entry, or the last.
+    pub fn seek_to_end(&mut self, first: bool) {
+        let iter = self.iter.as_ptr();
+        if first {
+            // SAFETY: iterator and table are alive.
+            unsafe { sys::verimem_oracle_iter_first(iter) };
+        } else {
+            // SAFETY: iterator and table are alive.
+            unsafe { sys::verimem_oracle_iter_last(iter) };
+        }
+    }
+
+    /// One on, or back; nowhere from nowhere.
+    pub fn step(&mut self, forward: bool) {
+        if !self.is_valid() {
+            return;
+        }
+        let iter = self.iter.as_ptr();
+        if forward {
+            // SAFETY: iterator and table are alive, and it is on an entry.
+            unsafe { sys::verimem_oracle_iter_next(iter) };
+        } else {
+            // SAFETY: iterator and table are alive, and it is on an entry.
+            unsafe { sys::verimem_oracle_iter_prev(iter) };
+        }
+    }
+}
+
+impl Drop for Iter<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the iterator is freed once, before its table.
+        unsafe { sys::verimem_oracle_iter_free(self.iter.as_ptr()) };
+    }
+}

@@ -1,0 +1,85 @@
+// What shim.cc and Rust hand each other. `sys.rs` says the same in Rust.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+struct Bytes {
+  const char* data;
+  size_t size;
+};
+
+struct Choices {
+  double bloom_ratio;
+  size_t write_buffer_size;
+  size_t arena_block_size;
+  // The first bytes of a key that are its prefix; 0 for no prefix.
+  uint32_t prefix;
+  // The same, for the hints that the table keeps.
+  uint32_t hint_prefix;
+  // Shorter keys are their own prefix; otherwise they have none.
+  bool capped;
+  bool reverse;
+  bool whole_keys;
+  bool verify;
+  bool batched;
+  uint8_t protection_bytes;
+  // 0 for none; else handed to `verimem_oracle_fold`.
+  uint8_t merging;
+};
+
+// What a reader sees.
+struct Sight {
+  uint64_t snapshot;
+  uint64_t min_uncommitted;
+  // 0: all. 1: not those that leave the rest `second` when divided by `first`.
+  // 2: not those from `first` to `second`.
+  uint64_t pattern;
+  uint64_t first;
+  uint64_t second;
+};
+
+enum Code : uint8_t {
+  kMissing,
+  kValue,
+  kDeleted,
+  kOperands,
+  kNotSupported,
+  kInvalidArgument,
+  kMergeFailed,
+  kCorruption,
+  kOther,
+};
+
+// What a lookup says. Its bytes are good until the table's next lookup.
+struct Reply {
+  Bytes value;
+  // Newest first.
+  const Bytes* operands;
+  size_t operand_count;
+  uint64_t sequence;
+  // The newest range deletion over the key, or 0.
+  uint64_t covering;
+  Code code;
+  bool is_blob_index;
+};
+
+struct Counters {
+  uint64_t entries;
+  uint64_t deletions;
+  uint64_t range_deletions;
+  uint64_t data_size;
+  uint64_t first_sequence;
+  bool is_empty;
+};
+
+extern "C" {
+// In Rust. What operands, oldest first, make of a value, which may be null:
+// handed to `verimem_oracle_append` once. False if that fails.
+bool verimem_oracle_fold(uint8_t merging, const Bytes* existing,
+                         const Bytes* operands, size_t count, void* result);
+// In Rust. Whether operands, newest first, can be folded without what is older.
+bool verimem_oracle_is_enough(uint8_t merging, const Bytes* operands,
+                              size_t count);
+}

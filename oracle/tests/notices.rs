@@ -1,0 +1,101 @@
+//! The oracle notices: what it says is the same is compared, and what differs is said.
+
+use verimem_driver::seeds::Random;
+use verimem_driver::{Config, Fault, Faulty, decode, open};
+use verimem_model::{Add, Key, KeyChoice, Op, SequenceChoice, SightChoice, SnapshotChoice, Value};
+use verimem_oracle::{Extras, Totals, Why, fitting, one, run, run_on};
+
+fn add(key: &[u8], kind: u8) -> Op {
+    Op::Add(Add {
+        key: Key(key.to_vec()),
+        sequence: SequenceChoice::Next(0),
+        kind,
+        value: Value {
+            length: 3,
+            start: b'x',
+        },
+    })
+}
+
+/// Random runs agree (G1, G2, G3, S5, D1), with all sorts of operations among them.
+#[test]
+fn g1_random_runs_agree() {
+    let mut totals = Totals::default();
+    for seed in 0..200 {
+        match one(seed, 2048) {
+            Ok(found) => totals.merge(&found),
+            Err(difference) => panic!("{difference}"),
+        }
+    }
+    for name in [
+        "add",
+        "add_again",
+        "add_with_hint",
+        "batch.add",
+        "bulk.add",
+        "delete_range",
+        "get",
+        "get_merged",
+        "get_entry",
+        "multi_get",
+        "cursor.move",
+        "cursor.walk",
+        "cursor.scan",
+        "range_deletions",
+        "counters",
+        "seal",
+    ] {
+        let count = totals.operations.get(name).copied().unwrap_or(0);
+        assert!(count > 20, "{name}: {count}");
+    }
+}
+
+/// Operations are counted, and so is what is explained (G2): all reads of one key here.
+#[test]
+fn g2_what_is_explained_is_counted() {
+    let sight = SightChoice {
+        snapshot: SnapshotChoice::Back(0),
+        hidden: verimem_model::HiddenChoice::Nothing,
+        min_uncommitted: None,
+    };
+    let ops = [
+        add(b"a", 1),
+        add(b"b", 2),
+        Op::Get(KeyChoice::Added(0), sight),
+        Op::Get(KeyChoice::Added(1), sight),
+    ];
+    let totals = run(&Config::default(), Extras::default(), &ops).expect("the same");
+    assert_eq!(totals.operations["add"], 2);
+    assert!(totals.explained() > 0);
+    assert_eq!(totals.explained[&Why::NoOperator], totals.explained());
+}
+
+/// Planted bugs of operations that are not compared with RocksDB's: bounds, samples, estimates,
+/// batches by one call, folding while writing, and what a configuration plants.
+const NOT_COMPARED: [Fault; 6] = [
+    Fault::InclusiveBound,
+    Fault::BatchAddedTooFew,
+    Fault::FoldsLate,
+    Fault::RangeCountsEnd,
+    Fault::SampledTwice,
+    Fault::FilterHidesTombstone,
+];
+
+/// A bug planted in our table is a difference, whatever it is (E2, S2, G1 to G4, D2, W7, I1).
+#[test]
+fn g1_planted_bugs_are_differences() {
+    for fault in Fault::ALL {
+        if NOT_COMPARED.contains(&fault) {
+            continue;
+        }
+        let is_found = (0..3_000).any(|seed| {
+            let mut bytes = Vec::new();
+            Random(seed).fill(1024, &mut bytes);
+            let (config, ops) = decode(&bytes);
+            let config = fitting(&config);
+            let ours = Faulty::new(open(&config).expect("a table"), fault);
+            run_on(&ours, &config, Extras::default(), &ops).is_err()
+        });
+        assert!(is_found, "{fault:?} was not noticed");
+    }
+}

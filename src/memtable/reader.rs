@@ -255,8 +255,10 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
 
     /// Replaces keys by the same with the reader's timestamp, which are put into `room`.
     fn stamp<'k>(&self, keys: &mut [&'k [u8]], room: &'k mut Vec<u8>) -> Result<()> {
-        let lengths = keys.iter().map(|key| key.len() + C::TIMESTAMP_LEN);
-        let requested = lengths.sum();
+        let lengths = keys.iter().map(|key| key.len());
+        let requested = lengths.fold(0, |sum: usize, length| {
+            sum.saturating_add(length).saturating_add(C::TIMESTAMP_LEN)
+        });
         room.clear();
         room.try_reserve(requested)
             .map_err(|_| Error::OutOfMemory { requested })?;

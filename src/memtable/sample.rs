@@ -42,7 +42,8 @@ impl<C: Comparator> MemTable<C> {
             return RangeStats::default();
         }
         let stats = self.stats();
-        let all = stats.entries.saturating_sub(stats.range_deletions).max(1);
+        let present = stats.entries.saturating_sub(stats.range_deletions);
+        let all = present.max(1);
         // Counters lag behind while a writer is inside; what was counted stays.
         let newest = Timestamp::MAX;
         let count = with_timestamp(comparator, begin, newest, |begin| {
@@ -50,7 +51,7 @@ impl<C: Comparator> MemTable<C> {
                 Ok(Representation::count_between(&self.rep, begin, end))
             })
         });
-        let entries = count.unwrap_or(all).min(all.max(COUNTED));
+        let entries = count.unwrap_or(present).min(all.max(COUNTED));
         let bytes = u128::from(stats.data_size) * u128::from(entries) / u128::from(all);
         RangeStats {
             entries,

@@ -10,6 +10,7 @@ mod memory;
 mod merges;
 mod ranges;
 mod sample;
+mod stamped;
 mod timestamps;
 mod visibility;
 mod visible;

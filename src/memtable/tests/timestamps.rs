@@ -7,7 +7,6 @@ use crate::key::{
     FixedPrefix, ReverseBytewiseComparator, TimestampedComparator, split_timestamp, with_timestamp,
 };
 use crate::lookup::MergeBase;
-use crate::merge::{Merged, StringAppend};
 use crate::sync::random_u64;
 use crate::visibility::Visibility;
 
@@ -26,11 +25,11 @@ impl Visibility for Without {
 }
 
 /// A key with a timestamp behind it.
-fn at<C: Comparator>(comparator: &C, user_key: &[u8], timestamp: u64) -> Vec<u8> {
+pub(super) fn at<C: Comparator>(comparator: &C, user_key: &[u8], timestamp: u64) -> Vec<u8> {
     with_timestamp(comparator, user_key, timestamp, |key| Ok(key.to_vec())).unwrap()
 }
 
-fn stamped() -> MemTable<TimestampedComparator> {
+pub(super) fn stamped() -> MemTable<TimestampedComparator> {
     let keys = TimestampedComparator::bytewise().unwrap();
     MemTable::with_comparator(keys).build().unwrap()
 }
@@ -50,12 +49,12 @@ impl View {
 }
 
 /// Timestamp and sequence number.
-type Age = (u64, u64);
+pub(super) type Age = (u64, u64);
 
 /// What was written, as a list.
 #[derive(Default)]
-struct Plain {
-    entries: BTreeMap<Vec<u8>, BTreeMap<Age, (Kind, Vec<u8>)>>,
+pub(super) struct Plain {
+    pub(super) entries: BTreeMap<Vec<u8>, BTreeMap<Age, (Kind, Vec<u8>)>>,
     ranges: Vec<(Vec<u8>, Vec<u8>, Age)>,
 }
 
@@ -133,7 +132,12 @@ fn keys() -> Vec<Vec<u8>> {
 }
 
 /// Writes something to both.
-fn write<C: Comparator>(table: &MemTable<C>, plain: &mut Plain, sequence: u64, ordered: bool) {
+pub(super) fn write<C: Comparator>(
+    table: &MemTable<C>,
+    plain: &mut Plain,
+    sequence: u64,
+    ordered: bool,
+) {
     let comparator = table.comparator();
     let time = match ordered {
         true => sequence / 8,
@@ -354,190 +358,4 @@ fn e9_in_reverse_order_and_with_short_timestamps() {
 #[test]
 fn e9_filters_see_no_timestamps() {
     compare_with_list(&TimestampedComparator::bytewise().unwrap(), true);
-}
-
-/// A filter of whole keys would deny every lookup, had it seen timestamps, and one of
-/// prefixes those of keys that are shorter than the prefix.
-#[test]
-fn e9_a_prefix_reaches_into_no_timestamp() {
-    let keys = TimestampedComparator::bytewise().unwrap();
-    let table = MemTable::with_comparator(keys)
-        .write_buffer_size(64 << 10)
-        .bloom_size_ratio(0.1)
-        .whole_key_filtering(false)
-        .prefix_extractor(Arc::new(FixedPrefix(4)))
-        .build()
-        .unwrap();
-    let mut hints = PrefixHints::new(Arc::new(FixedPrefix(4)), 10).unwrap();
-    let mut writer = table.writer().unwrap();
-    for (sequence, user_key) in [(1, &b"abc"[..]), (2, b"abcd"), (3, b"abcde")] {
-        let key = at(table.comparator(), user_key, sequence);
-        writer
-            .add_with_prefix_hints(&mut hints, sequence, Kind::VALUE, &key, b"")
-            .unwrap();
-    }
-    assert_eq!(hints.len(), 1, "one key has no prefix, two have the same");
-    for user_key in [&b"abc"[..], b"abcd", b"abcde"] {
-        assert!(matches!(table.get(user_key, 9), Ok(Lookup::Found { .. })));
-    }
-}
-
-#[test]
-fn e9_a_key_without_a_timestamp_is_refused() {
-    let table = stamped();
-    let refused = |length| Err(Error::InvalidTimestamp { length });
-    let whole = at(table.comparator(), b"", 3);
-    for length in 0..8 {
-        let key = &whole[..length];
-        assert_eq!(table.add(1, Kind::VALUE, key, b""), refused(length));
-        let mut writer = table.writer().unwrap();
-        let mut hint = crate::skiplist::Hint::new();
-        let hinted = writer.add_with_hint(&mut hint, 1, Kind::VALUE, key, b"");
-        assert_eq!(hinted, refused(length));
-        assert_eq!(writer.delete_range(1, key, &whole), refused(length));
-        assert_eq!(writer.delete_range(1, &whole, key), refused(length));
-        let entry = |user_key| EntryRef {
-            user_key,
-            sequence: length as u64,
-            kind: Kind::VALUE,
-            value: b"",
-        };
-        let batch = writer.add_batch(&[entry(&whole), entry(key), entry(&whole)]);
-        let batch = batch.unwrap_err();
-        assert_eq!((batch.added, Err(batch.error)), (1, refused(length)));
-    }
-    let [begin, end] = [(b"a", 3), (b"b", 4)].map(|(key, time)| at(table.comparator(), key, time));
-    assert_eq!(table.delete_range(1, &begin, &end), refused(9));
-    let inverted = at(table.comparator(), b"0", 3);
-    let refusal = table.delete_range(1, &begin, &inverted);
-    assert_eq!(refusal, Err(Error::InvertedRange));
-    assert_eq!(table.delete_range(1, &begin, &begin), Ok(()));
-    let stats = table.stats();
-    assert_eq!((stats.entries, stats.range_deletions), (8, 0));
-    // The empty key is a key.
-    assert!(matches!(table.get(b"", 9), Ok(Lookup::Found { .. })));
-}
-
-/// SPEC E2: the same key and number with another timestamp is another entry.
-#[test]
-fn e9_a_timestamp_is_part_of_the_key() {
-    let table = stamped();
-    let key = |time| at(table.comparator(), b"k", time);
-    table.add(1, Kind::VALUE, &key(5), b"five").unwrap();
-    table.add(1, Kind::VALUE, &key(6), b"six").unwrap();
-    let again = table.add(1, Kind::DELETION, &key(6), b"");
-    assert_eq!(again, Err(Error::Duplicate));
-    assert!(table.contains(&key(5), 1) && table.contains(&key(6), 1));
-    assert!(!table.contains(&key(7), 1) && !table.contains(&key(6), 2));
-    let stats = table.stats();
-    assert_eq!((stats.entries, stats.newest_timestamp), (2, Some(6)));
-    let range = table.approximate_range(b"a", b"z");
-    assert_eq!(range.entries, 2);
-    assert_eq!(table.approximate_range(b"k", b"k").entries, 0);
-}
-
-#[test]
-fn e9_there_is_no_newest_timestamp_without_entries_or_timestamps() {
-    assert_eq!(stamped().stats().newest_timestamp, None);
-    let table = small().build().unwrap();
-    table.add(1, Kind::VALUE, b"0123456789", b"").unwrap();
-    assert_eq!(table.stats().newest_timestamp, None);
-    let table = stamped();
-    let key = at(table.comparator(), b"k", 0);
-    table.add(1, Kind::VALUE, &key, b"").unwrap();
-    assert_eq!(table.stats().newest_timestamp, Some(0));
-    let ends = [b"a", b"b"].map(|key| at(table.comparator(), key, u64::MAX));
-    table.delete_range(2, &ends[0], &ends[1]).unwrap();
-    assert_eq!(table.stats().newest_timestamp, Some(u64::MAX));
-}
-
-/// SPEC E9: what a flush that strips timestamps writes.
-#[test]
-fn e9_stripped_entries_are_the_entries_without_timestamps() {
-    crate::sync::seed_thread_rng(3);
-    let table = stamped();
-    let mut plain = Plain::default();
-    for sequence in 1..=200 {
-        write(&table, &mut plain, sequence, true);
-    }
-    let mut expected = Vec::new();
-    for (user_key, versions) in &plain.entries {
-        for (&(_, sequence), (kind, value)) in versions.iter().rev() {
-            expected.push((user_key.clone(), sequence, *kind, value.clone()));
-        }
-    }
-    let mut found = Vec::new();
-    let mut stripped = table.stripped();
-    while let Some(entry) = stripped.next().unwrap() {
-        let (user_key, value) = (entry.user_key.to_vec(), entry.value.to_vec());
-        found.push((user_key, entry.sequence, entry.kind, value));
-    }
-    assert_eq!(found, expected);
-    assert!(stripped.next().unwrap().is_none());
-    let in_order = |pair: &[(Vec<u8>, u64, Kind, Vec<u8>)]| {
-        (&pair[0].0, u64::MAX - pair[0].1) < (&pair[1].0, u64::MAX - pair[1].1)
-    };
-    assert!(
-        found.windows(2).all(in_order),
-        "a table could be made of it"
-    );
-}
-
-/// SPEC W5: folding at write time changes no answer, at any timestamp.
-#[test]
-fn e9_folding_is_as_of_the_timestamp() {
-    let build = |most| {
-        let keys = TimestampedComparator::bytewise().unwrap();
-        MemTable::with_comparator(keys)
-            .merge_operator(Arc::new(StringAppend { delimiter: b',' }))
-            .max_successive_merges(most)
-            .build()
-            .unwrap()
-    };
-    let (folding, plain) = (build(2), build(0));
-    for table in [&folding, &plain] {
-        let mut writer = table.exclusive_writer().unwrap();
-        for sequence in 1..=20u64 {
-            let key = at(table.comparator(), b"k", sequence / 2);
-            let kind = if sequence == 1 {
-                Kind::VALUE
-            } else {
-                Kind::MERGE
-            };
-            let value = format!("{sequence}");
-            writer.add(sequence, kind, &key, value.as_bytes()).unwrap();
-        }
-    }
-    assert!(4 * folding.stats().merges < 3 * plain.stats().merges);
-    for (snapshot, timestamp) in (0..=20).flat_map(|one| (0..=11).map(move |two| (one, two))) {
-        let [one, two] = [&folding, &plain].map(|table| {
-            let reader = table.reader(snapshot).unwrap();
-            match reader.at_timestamp(timestamp).get_merged(b"k").unwrap() {
-                Merged::Found { value, .. } => Some(value.into_owned()),
-                Merged::NotFound => None,
-                other => panic!("{other:?}"),
-            }
-        });
-        assert_eq!(one, two, "{snapshot} {timestamp}");
-    }
-}
-
-/// SPEC E9, M3: the newest timestamp of concurrent batches is the largest.
-#[test]
-fn e9_writers_track_the_newest_timestamp_together() {
-    let table = stamped();
-    std::thread::scope(|scope| {
-        for thread in 0..4u64 {
-            let table = &table;
-            scope.spawn(move || {
-                for one in 0..500 {
-                    let timestamp = one * 4 + thread;
-                    let key = at(table.comparator(), &[thread as u8], timestamp);
-                    table.add(timestamp, Kind::VALUE, &key, b"").unwrap();
-                    assert!(table.stats().newest_timestamp >= Some(timestamp));
-                }
-            });
-        }
-    });
-    assert_eq!(table.stats().newest_timestamp, Some(1999));
 }

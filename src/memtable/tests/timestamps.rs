@@ -51,10 +51,13 @@ impl View {
 /// Timestamp and sequence number.
 pub(super) type Age = (u64, u64);
 
+/// The versions of one key, oldest first.
+type Ages = BTreeMap<Age, (Kind, Vec<u8>)>;
+
 /// What was written, as a list.
 #[derive(Default)]
 pub(super) struct Plain {
-    pub(super) entries: BTreeMap<Vec<u8>, BTreeMap<Age, (Kind, Vec<u8>)>>,
+    pub(super) entries: BTreeMap<Vec<u8>, Ages>,
     ranges: Vec<(Vec<u8>, Vec<u8>, Age)>,
 }
 

@@ -54,12 +54,9 @@ impl<C: Comparator> MemTable<C> {
             sight,
             covering,
         };
-        let (
-            Lookup::Merge {
-                mut operands, base, ..
-            },
-            _,
-        ) = Lookup::read(&self.rep, &query, too_many)?
+        let Lookup::Merge {
+            mut operands, base, ..
+        } = Lookup::read(&self.rep, &query, too_many, |(lookup, _)| lookup)?
         else {
             return Ok(None);
         };

@@ -50,15 +50,16 @@ fn find<R: Representation>(
 }
 
 impl<'a> Lookup<'a> {
-    /// What `rep` says.
+    /// What `rep` says, of which `part` takes what is wanted: no answer is moved about.
     #[inline]
-    pub(super) fn read<R: Representation>(
+    pub(super) fn read<R: Representation, T>(
         rep: &'a R,
         query: &Query<'_, impl Visibility>,
         enough: impl Fn(&[&[u8]]) -> bool,
-    ) -> Result<Stamped<'a>> {
+        part: impl Fn(Stamped<'a>) -> T,
+    ) -> Result<T> {
         let newest = find(rep, query.user_key, &query.sight)?;
-        Self::read_from(rep, newest, query, enough)
+        Self::read_from(rep, newest, query, enough, part)
     }
 
     /// The answer where there is no entry, or none above a range deletion.
@@ -80,21 +81,22 @@ impl<'a> Lookup<'a> {
     /// Reads the visible versions of a key from its newest on, until `enough` operands
     /// were read, newest first.
     #[inline]
-    pub(super) fn read_from<R: Representation>(
+    pub(super) fn read_from<R: Representation, T>(
         rep: &'a R,
         newest: Option<R::Position>,
         query: &Query<'_, impl Visibility>,
         enough: impl Fn(&[&[u8]]) -> bool,
-    ) -> Result<Stamped<'a>> {
+        part: impl Fn(Stamped<'a>) -> T,
+    ) -> Result<T> {
         let covering = query.covering;
         let mut versions = Versions::new(rep, query.user_key, &query.sight);
         let Some(position) = newest.and_then(|newest| versions.visible_from(newest)) else {
-            return Ok(Self::uncovered::<R::Comparator>(covering));
+            return Ok(part(Self::uncovered::<R::Comparator>(covering)));
         };
         // SAFETY: the position came from this representation.
         let entry = unsafe { rep.entry(position) }?;
         if covering.is_some_and(|covering| versions.hides(covering, &entry)) {
-            return Ok(Self::uncovered::<R::Comparator>(covering));
+            return Ok(part(Self::uncovered::<R::Comparator>(covering)));
         }
         let EntryRef {
             sequence,
@@ -105,18 +107,18 @@ impl<'a> Lookup<'a> {
         let (_, timestamp) = split_timestamp(rep.comparator(), entry.user_key);
         if kind == Kind::MERGE {
             let merge = Self::read_merge(versions, position, entry, covering, enough)?;
-            return Ok((merge, timestamp));
+            return Ok(part((merge, timestamp)));
         }
-        let lookup = if kind.is_tombstone() {
-            Lookup::Deleted { sequence, kind }
+        Ok(if kind.is_tombstone() {
+            part((Lookup::Deleted { sequence, kind }, timestamp))
         } else {
-            Lookup::Found {
+            let found = Lookup::Found {
                 value,
                 sequence,
                 kind,
-            }
-        };
-        Ok((lookup, timestamp))
+            };
+            part((found, timestamp))
+        })
     }
 
     fn read_merge<R: Representation, V: Visibility>(

@@ -88,7 +88,9 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
     /// there is none for the list of operands, or a long key with a timestamp.
     #[inline]
     pub fn get(&self, user_key: &[u8]) -> Result<Lookup<'t>> {
-        Ok(self.get_with_timestamp(user_key)?.0)
+        let lookup = self.read(user_key, never, |(lookup, _)| lookup)?;
+        self.table.observe(&lookup);
+        Ok(lookup)
     }
 
     /// As [`get`](Self::get), with the timestamp of the newest visible entry or range
@@ -99,18 +101,23 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
     /// As for [`get`](Self::get).
     #[inline]
     pub fn get_with_timestamp(&self, user_key: &[u8]) -> Result<(Lookup<'t>, Option<Timestamp>)> {
-        let answer = self.read(user_key, never)?;
+        let answer = self.read(user_key, never, |answer| answer)?;
         self.table.observe(&answer.0);
         Ok(answer)
     }
 
     #[inline]
-    fn read(&self, user_key: &[u8], enough: impl Fn(&[&[u8]]) -> bool) -> Result<Stamped<'t>> {
+    fn read<T>(
+        &self,
+        user_key: &[u8],
+        enough: impl Fn(&[&[u8]]) -> bool,
+        part: impl Fn(Stamped<'t>) -> T,
+    ) -> Result<T> {
         let query = self.query(user_key);
         if self.rules_out(user_key) {
-            return Ok(Lookup::uncovered::<C>(query.covering));
+            return Ok(part(Lookup::uncovered::<C>(query.covering)));
         }
-        Lookup::read(&self.table.rep, &query, enough)
+        Lookup::read(&self.table.rep, &query, enough, part)
     }
 
     #[inline]
@@ -174,7 +181,7 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
         let enough = |operands: &[&[u8]]| {
             operator.is_some_and(|operator| operator.is_enough(user_key, operands))
         };
-        let (lookup, _) = self.read(user_key, enough)?;
+        let lookup = self.read(user_key, enough, |(lookup, _)| lookup)?;
         self.table.observe(&lookup);
         Merged::of(user_key, lookup, operator)
     }
@@ -223,7 +230,7 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
             })?;
         let rep = &self.table.rep;
         let mut answer = |user_key: &[u8], newest| {
-            let answer = Lookup::read_from(rep, newest, &self.query(user_key), never);
+            let answer = Lookup::read_from(rep, newest, &self.query(user_key), never, |one| one);
             if let Ok((lookup, _)) = &answer {
                 self.table.observe(lookup);
             }

@@ -178,7 +178,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
             sight,
             covering,
         };
-        Ok(Lookup::read(handle.rep(), &query, never)?.0)
+        Lookup::read(handle.rep(), &query, never, |(lookup, _)| lookup)
     }
 
     /// Goes to the first visible key.

@@ -63,6 +63,13 @@ pub enum Error {
     /// A range ends before it begins.
     #[error("the range ends before it begins")]
     InvertedRange,
+    /// A key is too short to end in a timestamp, where keys have to; or the two ends of a
+    /// range have different ones.
+    #[error("a key of {length} bytes does not end in the timestamp that it needs")]
+    InvalidTimestamp {
+        /// Length of the key in bytes.
+        length: usize,
+    },
     /// The table is immutable.
     #[error("the table is sealed")]
     Sealed,

@@ -45,11 +45,13 @@ pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{Corruption, Error, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
-    PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
+    PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator, Timestamp,
+    TimestampedComparator, split_timestamp,
 };
 pub use lookup::{Lookup, MergeBase};
 pub use memtable::{
-    MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, VisibleIter, Writer,
+    MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, Stripped, VisibleIter,
+    Writer,
 };
 pub use sequence_time::{SequenceTime, SequenceTimes};
 pub use skiplist::{BatchError, Hint};

@@ -2,6 +2,8 @@
 
 use core::cmp::Ordering;
 
+use super::Timestamp;
+
 /// A total order over user keys (SPEC E7).
 ///
 /// An inconsistent or panicking comparator makes answers wrong, never unsafe:
@@ -15,6 +17,13 @@ use core::cmp::Ordering;
 /// [`BYTE_PREFIX`](Self::BYTE_PREFIX) and implement [`prefix`](Self::prefix)
 /// such that `a < b` implies `prefix(a) <= prefix(b)`, and that equal keys have
 /// equal prefixes.
+///
+/// # Timestamps
+///
+/// Keys may end in a timestamp of a fixed size (SPEC E9): set
+/// [`TIMESTAMP_LEN`](Self::TIMESTAMP_LEN) and implement the three methods that speak of
+/// it, such that keys that are the same but for their timestamps compare the newer one
+/// first, or use [`TimestampedComparator`](super::TimestampedComparator).
 pub trait Comparator: Send + Sync + 'static {
     /// True when [`prefix`](Self::prefix) follows the order.
     const BYTE_PREFIX: bool = false;
@@ -23,8 +32,30 @@ pub trait Comparator: Send + Sync + 'static {
     /// have a Bloom filter, which hashes bytes.
     const EQUAL_BYTES: bool = false;
 
-    /// Compares two user keys.
+    /// Bytes of timestamp at the end of every user key; 0 for none.
+    const TIMESTAMP_LEN: usize = 0;
+
+    /// Compares two user keys, with their timestamps if they have any.
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering;
+
+    /// Compares two user keys whose timestamps were taken off.
+    #[inline(always)]
+    fn compare_without_timestamp(&self, a: &[u8], b: &[u8]) -> Ordering {
+        self.compare(a, b)
+    }
+
+    /// What the bytes of a timestamp say; a larger number is newer. Only asked if
+    /// [`TIMESTAMP_LEN`](Self::TIMESTAMP_LEN) is not 0.
+    fn timestamp(&self, bytes: &[u8]) -> Timestamp {
+        let _ = bytes;
+        0
+    }
+
+    /// Writes the bytes of a timestamp; of the largest there is, if they cannot say this
+    /// one. Only asked if [`TIMESTAMP_LEN`](Self::TIMESTAMP_LEN) is not 0.
+    fn write_timestamp(&self, timestamp: Timestamp, bytes: &mut [u8]) {
+        let _ = (timestamp, bytes);
+    }
 
     /// The name under which an engine remembers the order.
     fn name(&self) -> &str;

@@ -6,11 +6,14 @@ mod prefix;
 mod shared;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
+mod timestamp;
 
 pub use comparator::{BytewiseComparator, Comparator, ReverseBytewiseComparator};
 pub use kind::Kind;
 pub use prefix::{CappedPrefix, FixedPrefix, PrefixExtractor};
 pub use shared::SharedPrefixComparator;
+pub use timestamp::{Timestamp, TimestampedComparator, split_timestamp};
+pub(crate) use timestamp::{Version, with_timestamp, without_timestamp};
 
 /// Orders the versions of one key; a larger number is newer. 56 bits are used.
 pub type SequenceNumber = u64;

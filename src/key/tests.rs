@@ -131,3 +131,88 @@ fn e4_kinds_are_an_open_set() {
         );
     }
 }
+
+/// E9: keys ascend, and the timestamps of one key descend.
+fn timestamps_order<C: Comparator, const N: usize>(keys: C) {
+    let stamped = TimestampedComparator::<C, N>::new(keys).unwrap();
+    let largest = u64::MAX >> (64 - 8 * N);
+    let times = [0, 1, 255, largest / 3, largest - 1, largest];
+    for a in KEYS {
+        for b in KEYS {
+            for (s, t) in times.iter().flat_map(|s| times.map(|t| (*s, t))) {
+                let order = with_timestamp(&stamped, a, s, |a| {
+                    assert_eq!(
+                        a.len() - N,
+                        without_timestamp::<TimestampedComparator<C, N>>(a).len()
+                    );
+                    assert_eq!(split_timestamp(&stamped, a).1, Some(s));
+                    with_timestamp(&stamped, b, t, |b| {
+                        let order = stamped.compare(a, b);
+                        if order.is_lt() && C::BYTE_PREFIX {
+                            assert!(stamped.prefix(a) <= stamped.prefix(b));
+                        }
+                        assert_eq!(order.is_eq(), a == b);
+                        Ok(order)
+                    })
+                });
+                let expected = stamped.keys().compare(a, b).then(t.cmp(&s));
+                assert_eq!(order, Ok(expected), "{a:?} {s} {b:?} {t}");
+            }
+        }
+        let most = with_timestamp(
+            &stamped,
+            a,
+            u64::MAX,
+            |a| Ok(split_timestamp(&stamped, a).1),
+        );
+        assert_eq!(most, Ok(Some(largest)), "no less than any other");
+    }
+}
+
+#[test]
+fn e9_newer_timestamps_come_first() {
+    timestamps_order::<_, 8>(BytewiseComparator);
+    timestamps_order::<_, 8>(ReverseBytewiseComparator);
+    timestamps_order::<_, 3>(SharedPrefixComparator::new(b"a").unwrap());
+    timestamps_order::<_, 1>(BytewiseComparator);
+}
+
+#[test]
+fn e9_names_and_bytes_are_those_of_rocksdb() {
+    let bytewise = TimestampedComparator::bytewise().unwrap();
+    assert_eq!(bytewise.name(), "leveldb.BytewiseComparator.u64ts");
+    let reverse = TimestampedComparator::<_, 8>::new(ReverseBytewiseComparator).unwrap();
+    assert_eq!(reverse.name(), "rocksdb.ReverseBytewiseComparator.u64ts");
+    let short = TimestampedComparator::<_, 2>::new(BytewiseComparator).unwrap();
+    assert_eq!(short.name(), "leveldb.BytewiseComparator.u16ts");
+    let little_endian = with_timestamp(&bytewise, b"k", 0x0102, |key| Ok(key.to_vec()));
+    assert_eq!(little_endian.unwrap(), b"k\x02\x01\0\0\0\0\0\0");
+}
+
+/// X1: a key that is too short for a timestamp is ordered somehow.
+#[test]
+fn e9_short_keys_are_ordered_all_the_same() {
+    let stamped = TimestampedComparator::bytewise().unwrap();
+    for a in KEYS {
+        for b in KEYS {
+            assert_eq!(stamped.compare(a, b), stamped.compare(b, a).reverse());
+        }
+    }
+    assert_eq!(split_timestamp(&stamped, b"\x07"), (&b""[..], Some(7)));
+}
+
+#[test]
+fn e9_versions_are_compared_by_timestamp_first() {
+    type Stamped = TimestampedComparator;
+    let version = |timestamp, sequence| Version {
+        timestamp,
+        sequence,
+    };
+    for (a, b) in [((2, 1), (1, 9)), ((2, 2), (2, 1))] {
+        let (a, b) = (version(a.0, a.1), version(b.0, b.1));
+        assert!(a.is_newer::<Stamped>(b) && !b.is_newer::<Stamped>(a) && !a.is_newer::<Stamped>(a));
+        assert_eq!(Version::newest::<Stamped>(Some(a), Some(b)), Some(a));
+        assert_eq!(Version::newest::<Stamped>(Some(b), Some(a)), Some(a));
+        assert_eq!(Version::newest::<Stamped>(None, Some(b)), Some(b));
+    }
+}

@@ -5,7 +5,7 @@ use crossbeam_utils::CachePadded;
 use crate::arena::boxed_slice;
 use crate::entry::EntryRef;
 use crate::error::Result;
-use crate::key::{Kind, SequenceNumber};
+use crate::key::{Comparator, Kind, SequenceNumber, Timestamp, split_timestamp};
 use crate::rep::{ReadObserver, Sealed};
 use crate::sync::ledger::FAULT_MEMTABLE_LOST_COUNTERS;
 use crate::sync::{AtomicU64, available_parallelism, fault, ord, shard_index};
@@ -32,6 +32,8 @@ pub struct Stats {
     /// The sequence number from which on the table may have entries, as the
     /// builder was told.
     pub earliest_sequence: SequenceNumber,
+    /// The newest timestamp of an entry or range deletion, where keys have timestamps.
+    pub newest_timestamp: Option<Timestamp>,
 }
 
 /// What one writer wrote; plain numbers, folded into [`Counters`] once.
@@ -44,6 +46,7 @@ pub(super) struct BatchCounts {
     data_size: u64,
     first: SequenceNumber,
     largest: SequenceNumber,
+    newest_timestamp: Timestamp,
 }
 
 impl BatchCounts {
@@ -56,11 +59,12 @@ impl BatchCounts {
             data_size: 0,
             first: SequenceNumber::MAX,
             largest: 0,
+            newest_timestamp: 0,
         }
     }
 
     #[inline]
-    pub(super) fn count(&mut self, entry: &EntryRef<'_>) {
+    pub(super) fn count<C: Comparator>(&mut self, comparator: &C, entry: &EntryRef<'_>) {
         self.entries += 1;
         self.deletions += u64::from(entry.kind.is_tombstone());
         self.merges += u64::from(entry.kind == Kind::MERGE);
@@ -68,6 +72,9 @@ impl BatchCounts {
         self.data_size += (entry.user_key.len() + entry.value.len()) as u64 + 8;
         self.first = self.first.min(entry.sequence);
         self.largest = self.largest.max(entry.sequence);
+        if let (_, Some(timestamp)) = split_timestamp(comparator, entry.user_key) {
+            self.newest_timestamp = self.newest_timestamp.max(timestamp);
+        }
     }
 }
 
@@ -86,6 +93,8 @@ struct Shared {
     first: AtomicU64,
     /// One more than the largest sequence number; 0 while there is no entry.
     after_largest: AtomicU64,
+    /// 0 while there is no entry, or keys have no timestamps.
+    newest_timestamp: AtomicU64,
 }
 
 impl Counters {
@@ -98,6 +107,7 @@ impl Counters {
             data_size: AtomicU64::new(0),
             first: AtomicU64::new(u64::MAX),
             after_largest: AtomicU64::new(0),
+            newest_timestamp: AtomicU64::new(0),
         }))
     }
 
@@ -116,17 +126,18 @@ impl Counters {
                 .first
                 .fetch_min(batch.first, ord!(COUNTER_MIN, Relaxed));
         }
-        if read(&self.0.after_largest) <= batch.largest {
-            self.0
-                .after_largest
-                .fetch_max(batch.largest + 1, ord!(COUNTER_MAX, Relaxed));
+        raise(&self.0.after_largest, batch.largest + 1);
+        if batch.newest_timestamp != 0 {
+            raise(&self.0.newest_timestamp, batch.newest_timestamp);
         }
     }
 
-    pub(super) fn read(&self, earliest_sequence: SequenceNumber) -> Stats {
+    pub(super) fn read<C: Comparator>(&self, earliest_sequence: SequenceNumber) -> Stats {
         let first = read(&self.0.first);
+        let entries = read(&self.0.entries);
+        let stamped = C::TIMESTAMP_LEN != 0 && entries != 0;
         Stats {
-            entries: read(&self.0.entries),
+            entries,
             deletions: read(&self.0.deletions),
             merges: read(&self.0.merges),
             range_deletions: read(&self.0.range_deletions),
@@ -134,7 +145,14 @@ impl Counters {
             first_sequence: (first != u64::MAX).then_some(first),
             largest_sequence: read(&self.0.after_largest).checked_sub(1),
             earliest_sequence,
+            newest_timestamp: stamped.then(|| read(&self.0.newest_timestamp)),
         }
+    }
+}
+
+fn raise(counter: &AtomicU64, to: u64) {
+    if read(counter) < to {
+        counter.fetch_max(to, ord!(COUNTER_MAX, Relaxed));
     }
 }
 

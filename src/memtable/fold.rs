@@ -1,10 +1,10 @@
 //! Folding merge operands as they are written (SPEC W5).
 
 use super::MemTable;
-use super::lookup::push;
+use super::lookup::{Query, push};
 use crate::entry::EntryRef;
 use crate::error::Result;
-use crate::key::{Comparator, Kind};
+use crate::key::{Comparator, Kind, Timestamp, split_timestamp};
 use crate::lookup::{Lookup, MergeBase};
 use crate::merge::value_to_merge;
 use crate::tombstones::Sight;
@@ -40,17 +40,23 @@ impl<C: Comparator> MemTable<C> {
         };
         let most = self.max_successive_merges;
         let too_many = |operands: &[&[u8]]| operands.len() > most.saturating_mul(DEPTH);
-        let user_key = operand.user_key;
+        let (user_key, timestamp) = split_timestamp(self.comparator(), operand.user_key);
         let sight = Sight {
             snapshot: below,
+            timestamp: timestamp.unwrap_or(Timestamp::MAX),
             visibility: &visibility,
         };
         let covering = self
             .tombstones
             .covering(self.comparator(), user_key, &sight);
+        let query = Query {
+            user_key,
+            sight,
+            covering,
+        };
         let Lookup::Merge {
             mut operands, base, ..
-        } = Lookup::read(&self.rep, user_key, below, &visibility, covering, too_many)?
+        } = Lookup::read(&self.rep, &query, too_many, |(lookup, _)| lookup)?
         else {
             return Ok(None);
         };

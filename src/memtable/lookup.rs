@@ -2,57 +2,101 @@
 
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
-use crate::key::{Comparator, Kind, SequenceNumber};
+use crate::key::{
+    Comparator, Kind, SequenceNumber, Timestamp, Version, split_timestamp, with_timestamp,
+    without_timestamp,
+};
 use crate::lookup::{Lookup, MergeBase};
 use crate::rep::Representation;
+use crate::tombstones::Sight;
 use crate::visibility::{Visibility, sees};
 
+/// What a point lookup asks.
+pub(super) struct Query<'q, V> {
+    /// Without a timestamp.
+    pub(super) user_key: &'q [u8],
+    /// What of the key is to be seen.
+    pub(super) sight: Sight<'q, V>,
+    /// The newest visible range deletion of the key.
+    pub(super) covering: Option<Version>,
+}
+
+/// What a point lookup found: the timestamp of the newest visible entry goes with it, where
+/// keys have any.
+pub(super) type Stamped<'a> = (Lookup<'a>, Option<Timestamp>);
+
+/// The newest entry of `user_key` that is to be seen, of whatever kind.
+pub(super) fn newest<R: Representation>(
+    rep: &R,
+    user_key: &[u8],
+    sight: &Sight<'_, impl Visibility>,
+) -> Result<Option<R::Position>> {
+    let found = find(rep, user_key, sight)?;
+    let mut versions = Versions::new(rep, user_key, sight);
+    Ok(found.and_then(|found| versions.visible_from(found)))
+}
+
+/// The first entry of `user_key` from the snapshot on, or from the timestamp on where
+/// keys have timestamps: there, it may be newer than the snapshot.
+#[inline(always)]
+fn find<R: Representation>(
+    rep: &R,
+    user_key: &[u8],
+    sight: &Sight<'_, impl Visibility>,
+) -> Result<Option<R::Position>> {
+    with_timestamp(rep.comparator(), user_key, sight.timestamp, |user_key| {
+        Ok(rep.find(user_key, sight.snapshot))
+    })
+}
+
 impl<'a> Lookup<'a> {
-    /// What `rep` says of `user_key` at `snapshot`.
+    /// What `rep` says, of which `part` takes what is wanted: no answer is moved about.
     #[inline]
-    pub(super) fn read<R: Representation>(
+    pub(super) fn read<R: Representation, T>(
         rep: &'a R,
-        user_key: &[u8],
-        snapshot: SequenceNumber,
-        visibility: &impl Visibility,
-        covering: Option<SequenceNumber>,
+        query: &Query<'_, impl Visibility>,
         enough: impl Fn(&[&[u8]]) -> bool,
-    ) -> Result<Lookup<'a>> {
-        let newest = rep.find(user_key, snapshot);
-        Self::read_from(rep, newest, user_key, visibility, covering, enough)
+        part: impl Fn(Stamped<'a>) -> T,
+    ) -> Result<T> {
+        let newest = find(rep, query.user_key, &query.sight)?;
+        Self::read_from(rep, newest, query, enough, part)
     }
 
     /// The answer where there is no entry, or none above a range deletion.
     #[inline]
-    pub(super) fn uncovered(covering: Option<SequenceNumber>) -> Self {
+    pub(super) fn uncovered<C: Comparator>(covering: Option<Version>) -> Stamped<'a> {
         match covering {
-            Some(sequence) => Lookup::Deleted {
+            Some(Version {
+                timestamp,
                 sequence,
-                kind: Kind::RANGE_DELETION,
-            },
-            None => Lookup::NotFound,
+            }) => {
+                let kind = Kind::RANGE_DELETION;
+                let timestamp = (C::TIMESTAMP_LEN != 0).then_some(timestamp);
+                (Lookup::Deleted { sequence, kind }, timestamp)
+            }
+            None => (Lookup::NotFound, None),
         }
     }
 
-    /// Reads the visible versions of `user_key` from its newest on, until `enough`
-    /// operands were read, newest first.
+    /// Reads the visible versions of a key from its newest on, until `enough` operands
+    /// were read, newest first.
     #[inline]
-    pub(super) fn read_from<R: Representation>(
+    pub(super) fn read_from<R: Representation, T>(
         rep: &'a R,
         newest: Option<R::Position>,
-        user_key: &[u8],
-        visibility: &impl Visibility,
-        covering: Option<SequenceNumber>,
+        query: &Query<'_, impl Visibility>,
         enough: impl Fn(&[&[u8]]) -> bool,
-    ) -> Result<Lookup<'a>> {
-        let mut versions = Versions::new(rep, user_key, visibility);
+        part: impl Fn(Stamped<'a>) -> T,
+    ) -> Result<T> {
+        let covering = query.covering;
+        let mut versions = Versions::new(rep, query.user_key, &query.sight);
         let Some(position) = newest.and_then(|newest| versions.visible_from(newest)) else {
-            return Ok(Self::uncovered(covering));
+            return Ok(part(Self::uncovered::<R::Comparator>(covering)));
         };
         // SAFETY: the position came from this representation.
         let entry = unsafe { rep.entry(position) }?;
-        if covering.is_some_and(|covering| entry.sequence < covering) {
-            return Ok(Self::uncovered(covering));
+        if covering.is_some_and(|covering| versions.hides(covering, &entry)) {
+            return Ok(part(Self::uncovered::<R::Comparator>(covering)));
         }
         let EntryRef {
             sequence,
@@ -60,17 +104,20 @@ impl<'a> Lookup<'a> {
             value,
             ..
         } = entry;
+        let (_, timestamp) = split_timestamp(rep.comparator(), entry.user_key);
         if kind == Kind::MERGE {
-            return Self::read_merge(versions, position, entry, covering, enough);
+            let merge = Self::read_merge(versions, position, entry, covering, enough)?;
+            return Ok(part((merge, timestamp)));
         }
         Ok(if kind.is_tombstone() {
-            Lookup::Deleted { sequence, kind }
+            part((Lookup::Deleted { sequence, kind }, timestamp))
         } else {
-            Lookup::Found {
+            let found = Lookup::Found {
                 value,
                 sequence,
                 kind,
-            }
+            };
+            part((found, timestamp))
         })
     }
 
@@ -78,7 +125,7 @@ impl<'a> Lookup<'a> {
         mut versions: Versions<'a, '_, R, V>,
         mut position: R::Position,
         newest: EntryRef<'a>,
-        covering: Option<SequenceNumber>,
+        covering: Option<Version>,
         enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let mut operands = Vec::new();
@@ -91,9 +138,10 @@ impl<'a> Lookup<'a> {
             // SAFETY: the position came from this representation.
             let entry = older.map(|older| unsafe { versions.rep.entry(older) });
             let entry = entry.transpose()?;
-            if let Some(sequence) = covering
-                && entry.is_none_or(|entry| entry.sequence < sequence)
+            if let Some(covering) = covering
+                && entry.is_none_or(|entry| versions.hides(covering, &entry))
             {
+                let sequence = covering.sequence;
                 break MergeBase::Deleted { sequence };
             }
             let (Some(older), Some(entry)) = (older, entry) else {
@@ -129,32 +177,51 @@ impl<'a> Lookup<'a> {
 /// The versions of one key, from some position on.
 struct Versions<'a, 'k, R: Representation, V> {
     rep: &'a R,
+    /// Without a timestamp.
     user_key: &'k [u8],
-    visibility: &'k V,
+    sight: &'k Sight<'k, V>,
     trail: R::Trail,
 }
 
 impl<'a, 'k, R: Representation, V: Visibility> Versions<'a, 'k, R, V> {
+    const STAMPED: bool = R::Comparator::TIMESTAMP_LEN != 0;
+
     #[inline(always)]
-    fn new(rep: &'a R, user_key: &'k [u8], visibility: &'k V) -> Self {
+    fn new(rep: &'a R, user_key: &'k [u8], sight: &'k Sight<'k, V>) -> Self {
         Self {
             rep,
             user_key,
-            visibility,
+            sight,
             trail: R::Trail::default(),
         }
+    }
+
+    /// Whether a range deletion hides an entry.
+    #[inline(always)]
+    fn hides(&self, covering: Version, entry: &EntryRef<'_>) -> bool {
+        let comparator = self.rep.comparator();
+        let version = Version::of(comparator, entry.user_key, entry.sequence);
+        covering.is_newer::<R::Comparator>(version)
+    }
+
+    /// Whether an entry from the first one on is visible.
+    #[inline(always)]
+    fn sees(&self, sequence: SequenceNumber) -> bool {
+        // An older timestamp can have a larger number.
+        let beyond = Self::STAMPED && sequence > self.sight.snapshot;
+        !beyond && sees(self.sight.visibility, sequence)
     }
 
     /// The first visible version at or after one of them.
     #[inline(always)]
     fn visible_from(&mut self, position: R::Position) -> Option<R::Position> {
         // Not even the number is read where all are visible.
-        if self.visibility.min_uncommitted() == SequenceNumber::MAX {
+        if !Self::STAMPED && self.sight.visibility.min_uncommitted() == SequenceNumber::MAX {
             return Some(position);
         }
         // SAFETY: the position came from this representation.
         let (_, sequence) = unsafe { self.rep.key(position) };
-        if sees(self.visibility, sequence) {
+        if self.sees(sequence) {
             return Some(position);
         }
         self.visible_after(position)
@@ -168,10 +235,12 @@ impl<'a, 'k, R: Representation, V: Visibility> Versions<'a, 'k, R, V> {
             // SAFETY: as above.
             let (found, sequence) = unsafe { self.rep.key(position) };
             let comparator = self.rep.comparator();
-            if comparator.compare(found, self.user_key).is_ne() {
+            let found = without_timestamp::<R::Comparator>(found);
+            let order = comparator.compare_without_timestamp(found, self.user_key);
+            if order.is_ne() {
                 return None;
             }
-            if sees(self.visibility, sequence) {
+            if self.sees(sequence) {
                 return Some(position);
             }
         }

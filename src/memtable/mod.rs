@@ -39,6 +39,8 @@ mod prefix_hints;
 mod range_deletions;
 mod reader;
 mod sample;
+mod steer;
+mod stripped;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 mod visible;
@@ -49,6 +51,7 @@ pub use options::MemTableBuilder;
 pub use prefix_hints::PrefixHints;
 pub use reader::Reader;
 pub use sample::RangeStats;
+pub use stripped::Stripped;
 pub use visible::VisibleIter;
 pub use writer::Writer;
 
@@ -58,13 +61,17 @@ use core::ops::Bound;
 use crate::arena::{ArenaUsage, ConcurrentArena};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
-use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::key::{
+    BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber, Timestamp,
+    without_timestamp,
+};
 use crate::lookup::Lookup;
 use crate::merge::MergeOperator;
 use crate::rep::{Cursor, Handle, ReadObserver, Representation, Sealed, SkipListRep};
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::sync::{Arc, fault};
-use crate::tombstones::Tombstones;
+use crate::tombstones::{Sight, Tombstones};
+use crate::visibility::Everything;
 use counters::{Counters, ReadCounters};
 use door::Door;
 use filter::Filter;
@@ -156,8 +163,8 @@ impl<C: Comparator> MemTable<C> {
         Writer::exclusive(self)
     }
 
-    /// What the table says of `user_key` at `snapshot`. O(log n), and the number
-    /// of operands for a merge.
+    /// What the table says of `user_key` at `snapshot`, and at any timestamp where keys
+    /// have timestamps. O(log n), and the number of operands for a merge.
     ///
     /// # Errors
     ///
@@ -189,7 +196,7 @@ impl<C: Comparator> MemTable<C> {
     #[inline]
     fn announce_late(&self, entry: &EntryRef<'_>) {
         if let Some(filter) = &self.filter {
-            filter.add(entry.user_key);
+            filter.add(without_timestamp::<C>(entry.user_key));
         }
     }
 
@@ -229,7 +236,8 @@ impl<C: Comparator> MemTable<C> {
         self.reader(snapshot)?.multi_get(keys)
     }
 
-    /// The newest entry of `user_key` at `snapshot`, of whatever kind. O(log n).
+    /// The newest entry of `user_key`, a key without a timestamp, at `snapshot`, of
+    /// whatever kind. O(log n).
     ///
     /// # Errors
     ///
@@ -240,7 +248,12 @@ impl<C: Comparator> MemTable<C> {
         snapshot: SequenceNumber,
     ) -> Result<Option<EntryRef<'_>>> {
         check_snapshot(snapshot)?;
-        let newest = Representation::find(&self.rep, user_key, snapshot);
+        let sight = Sight {
+            snapshot,
+            timestamp: Timestamp::MAX,
+            visibility: &Everything,
+        };
+        let newest = lookup::newest(&self.rep, user_key, &sight)?;
         // SAFETY: the position came from this list.
         let entry = newest.map(|newest| unsafe { self.rep.entry(newest) });
         let entry = entry.transpose()?;
@@ -250,13 +263,17 @@ impl<C: Comparator> MemTable<C> {
         Ok(entry)
     }
 
-    /// True when the table has an entry with exactly this key and sequence
-    /// number, of whatever kind. O(log n).
+    /// True when the table has an entry with exactly this key, timestamp included where
+    /// keys have any, and sequence number, of whatever kind. O(log n).
     #[must_use]
     pub fn contains(&self, user_key: &[u8], sequence: SequenceNumber) -> bool {
         let newest = Representation::find(&self.rep, user_key, sequence);
         // SAFETY: the position came from this list.
-        newest.is_some_and(|newest| unsafe { self.rep.key(newest) }.1 == sequence)
+        let newest = newest.map(|newest| unsafe { self.rep.key(newest) });
+        newest.is_some_and(|(found, newest)| {
+            let other = || self.comparator().compare(found, user_key).is_ne();
+            newest == sequence && !(C::TIMESTAMP_LEN != 0 && other())
+        })
     }
 
     /// A cursor over the internal entries: every version of every key.
@@ -338,7 +355,7 @@ impl<C: Comparator> MemTable<C> {
     /// Reads the counters; exact when no writer is inside (M3).
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.counters.read(self.earliest_sequence)
+        self.counters.read::<C>(self.earliest_sequence)
     }
 
     /// Reads the counters of reads, if the table keeps any.

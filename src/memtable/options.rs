@@ -164,7 +164,7 @@ impl<C: Comparator> MemTableBuilder<C> {
     /// Only exclusive writers fold, since a concurrent one may still be adding an entry
     /// that belongs below; and only operands whose base is in this table, a value or a
     /// tombstone, below at most four times as many operands. The entries of such a key
-    /// must be added in the order of their sequence numbers; where batches may be aborted,
+    /// must be added in the order of their sequence numbers, and timestamps; where batches may be aborted,
     /// see [`Writer::fold_with`](super::Writer::fold_with). An operand whose merge fails
     /// is stored as it is: reading the key reports the failure.
     ///

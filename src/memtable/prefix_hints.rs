@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::Writer;
 use crate::error::{Error, Result};
-use crate::key::{Comparator, Kind, PrefixExtractor, SequenceNumber};
+use crate::key::{Comparator, Kind, PrefixExtractor, SequenceNumber, without_timestamp};
 use crate::skiplist::Hint;
 use crate::sync::Arc;
 
@@ -108,7 +108,7 @@ impl<C: Comparator> Writer<'_, C> {
         user_key: &[u8],
         value: &[u8],
     ) -> Result<()> {
-        match hints.hint(user_key) {
+        match hints.hint(without_timestamp::<C>(user_key)) {
             Some(hint) => self.add_with_hint(hint, sequence, kind, user_key, value),
             None => self.add(sequence, kind, user_key, value),
         }

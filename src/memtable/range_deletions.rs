@@ -4,8 +4,8 @@ use core::ops::RangeInclusive;
 
 use super::MemTable;
 use crate::error::Result;
-use crate::key::{Comparator, SequenceNumber};
-use crate::tombstones::RangeDeletions;
+use crate::key::{Comparator, SequenceNumber, Timestamp};
+use crate::tombstones::{Part, RangeDeletions};
 
 impl<C: Comparator> MemTable<C> {
     /// Deletes all keys from `begin` on and before `end`, as of `sequence` (SPEC D1): a
@@ -34,7 +34,7 @@ impl<C: Comparator> MemTable<C> {
     }
 
     /// What is deleted by the range deletions with such sequence numbers, as ascending
-    /// fragments that do not overlap, each with the newest of the numbers that covers it
+    /// fragments that do not overlap, each with the newest of them that covers it
     /// (SPEC D2). A flush asks once for each stripe between two snapshots. O(n).
     ///
     /// ```
@@ -56,9 +56,39 @@ impl<C: Comparator> MemTable<C> {
         &self,
         sequences: RangeInclusive<SequenceNumber>,
     ) -> Result<RangeDeletions<'_, C>> {
-        let (first, last) = sequences.into_inner();
+        self.range_deletions_at(sequences, 0..=Timestamp::MAX)
+    }
+
+    /// As [`range_deletions`](Self::range_deletions), only by those with such timestamps
+    /// (SPEC E9): a flush asks once for each stretch of time within which no reader will
+    /// tell them apart. The keys of the fragments have no timestamps.
+    ///
+    /// ```
+    /// use verimem::{MemTable, TimestampedComparator};
+    ///
+    /// let table = MemTable::with_comparator(TimestampedComparator::bytewise()?).build()?;
+    /// let at = |key: u8, timestamp: u64| [&[key][..], &timestamp.to_le_bytes()].concat();
+    /// table.delete_range(1, &at(b'a', 10), &at(b'm', 10))?;
+    /// table.delete_range(2, &at(b'c', 20), &at(b'e', 20))?;
+    /// let newer = table.range_deletions_at(0..=9, 11..=20)?;
+    /// assert_eq!((newer[0].begin, newer[0].end, newer[0].timestamp), (&b"c"[..], &b"e"[..], 20));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`range_deletions`](Self::range_deletions).
+    pub fn range_deletions_at(
+        &self,
+        sequences: RangeInclusive<SequenceNumber>,
+        timestamps: RangeInclusive<Timestamp>,
+    ) -> Result<RangeDeletions<'_, C>> {
         let comparator = self.comparator();
-        let fragments = self.tombstones.fragments(comparator, first, last)?;
+        let part = Part {
+            sequences,
+            timestamps,
+        };
+        let fragments = self.tombstones.fragments(comparator, &part)?;
         Ok(RangeDeletions::new(fragments, comparator))
     }
 }

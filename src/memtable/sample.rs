@@ -3,7 +3,7 @@
 use super::MemTable;
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
-use crate::key::Comparator;
+use crate::key::{Comparator, Timestamp, with_timestamp};
 use crate::rep::{Cursor, Representation};
 use crate::skiplist::Reservoir;
 
@@ -21,7 +21,8 @@ impl<C: Comparator> MemTable<C> {
     /// About how many entries, and bytes, lie from `begin` on and before `end`. The count is
     /// exact if there are at most 64; beyond, it is an estimate from the towers, mostly within
     /// a factor of 1.5, at least 64 and at most what the table has. Bytes are the table's average
-    /// for so many. O(log n).
+    /// for so many. O(log n). `begin` and `end` have no timestamps. When there is no memory to
+    /// give long ones some, all entries are counted.
     ///
     /// ```
     /// use verimem::{Kind, MemTable};
@@ -36,13 +37,21 @@ impl<C: Comparator> MemTable<C> {
     /// ```
     #[must_use]
     pub fn approximate_range(&self, begin: &[u8], end: &[u8]) -> RangeStats {
-        if self.comparator().compare(begin, end).is_ge() {
+        let comparator = self.comparator();
+        if comparator.compare_without_timestamp(begin, end).is_ge() {
             return RangeStats::default();
         }
         let stats = self.stats();
-        let all = stats.entries.saturating_sub(stats.range_deletions).max(1);
+        let present = stats.entries.saturating_sub(stats.range_deletions);
+        let all = present.max(1);
         // Counters lag behind while a writer is inside; what was counted stays.
-        let entries = Representation::count_between(&self.rep, begin, end).min(all.max(COUNTED));
+        let newest = Timestamp::MAX;
+        let count = with_timestamp(comparator, begin, newest, |begin| {
+            with_timestamp(comparator, end, newest, |end| {
+                Ok(Representation::count_between(&self.rep, begin, end))
+            })
+        });
+        let entries = count.unwrap_or(present).min(all.max(COUNTED));
         let bytes = u128::from(stats.data_size) * u128::from(entries) / u128::from(all);
         RangeStats {
             entries,

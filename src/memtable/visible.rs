@@ -3,72 +3,20 @@
 use core::fmt;
 use core::ops::Bound;
 
-use smallvec::SmallVec;
-
-use super::lookup::never;
+use super::lookup::{Query, never};
+use super::steer::{
+    KeyBuffer, Order, Rounds, after_all, before_all, go, is_same, keep, keep_bound,
+};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
-use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::key::{
+    Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber, Timestamp, Version, split_timestamp,
+    without_timestamp,
+};
 use crate::lookup::Lookup;
 use crate::rep::{Cursor, Handle, Representation};
 use crate::tombstones::{Cover, Fingers, Sight};
 use crate::visibility::{Everything, Visibility, sees};
-
-/// A key that is kept while the cursor moves.
-type KeyBuffer = SmallVec<[u8; 64]>;
-
-/// Keeps a key, if there is memory for it.
-fn keep(user_key: &[u8]) -> Result<KeyBuffer> {
-    let mut kept = KeyBuffer::new();
-    kept.try_reserve(user_key.len())
-        .map_err(|_| Error::OutOfMemory {
-            requested: user_key.len(),
-        })?;
-    kept.extend_from_slice(user_key);
-    Ok(kept)
-}
-
-fn keep_bound(bound: Bound<&[u8]>) -> Result<Bound<KeyBuffer>> {
-    Ok(match bound {
-        Bound::Unbounded => Bound::Unbounded,
-        Bound::Included(key) => Bound::Included(keep(key)?),
-        Bound::Excluded(key) => Bound::Excluded(keep(key)?),
-    })
-}
-
-/// Notices that a search goes round in circles, as a comparator that contradicts
-/// itself can make it (SPEC X1). Brent's algorithm: the place is compared to an
-/// earlier one, which is moved up after 1, 2, 4, ... rounds.
-struct Rounds {
-    earlier: *const u8,
-    until_moved: usize,
-    distance: usize,
-}
-
-impl Rounds {
-    const fn new() -> Self {
-        Self {
-            earlier: core::ptr::null(),
-            until_moved: 1,
-            distance: 1,
-        }
-    }
-
-    /// True when the entry whose key this is has been met before. Entries are
-    /// told apart by where their keys are.
-    fn repeat(&mut self, user_key: &[u8]) -> bool {
-        if self.earlier == user_key.as_ptr() {
-            return true;
-        }
-        self.until_moved -= 1;
-        if self.until_moved == 0 {
-            self.earlier = user_key.as_ptr();
-            self.distance = self.distance.saturating_mul(2);
-            self.until_moved = self.distance;
-        }
-        false
-    }
-}
 
 /// How many entries of one key are stepped over before a seek takes their place.
 const STEPS_BEFORE_SEEK: usize = 8;
@@ -102,6 +50,7 @@ pub struct VisibleIter<H: Handle, V = Everything> {
     cover: Option<Cover>,
     fingers: Fingers,
     snapshot: SequenceNumber,
+    timestamp: Timestamp,
     lower: Bound<KeyBuffer>,
     upper: Bound<KeyBuffer>,
     /// There was no memory for the bounds: the iterator cannot go anywhere.
@@ -126,6 +75,7 @@ impl<H: Handle> VisibleIter<H> {
             cover: None,
             fingers: Fingers::default(),
             snapshot: snapshot.min(MAX_SEQUENCE_NUMBER),
+            timestamp: Timestamp::MAX,
             lower,
             upper,
             refused,
@@ -142,6 +92,7 @@ impl<H: Handle> VisibleIter<H> {
             cover: None,
             fingers: Fingers::default(),
             snapshot: self.snapshot,
+            timestamp: self.timestamp,
             lower: self.lower,
             upper: self.upper,
             refused: self.refused,
@@ -154,6 +105,24 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         self.refused.clone().map_or(Ok(()), Err)
     }
 
+    /// The same iterator at no entry, which sees nothing with a newer timestamp (SPEC E9).
+    /// It makes no difference where keys have none. All keys and bounds that the iterator
+    /// is given, or gives, are without timestamps.
+    #[must_use]
+    pub fn at_timestamp(mut self, timestamp: Timestamp) -> Self {
+        self.cursor.clear();
+        self.cover = None;
+        self.timestamp = timestamp;
+        self
+    }
+
+    /// The timestamp of the entry at the iterator, if keys have any.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        let (user_key, _) = self.cursor.key()?;
+        split_timestamp(self.comparator(), user_key).1
+    }
+
     /// True when the iterator is at a key.
     #[must_use]
     pub fn valid(&self) -> bool {
@@ -163,10 +132,11 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// The user key at the iterator.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {
-        self.cursor.key().map(|(user_key, _)| user_key)
+        let (user_key, _) = self.cursor.key()?;
+        Some(without_timestamp::<Order<H>>(user_key))
     }
 
-    /// The newest visible entry of the key.
+    /// The newest visible entry of the key, as it was added: with its timestamp.
     ///
     /// # Errors
     ///
@@ -186,23 +156,29 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
             return Ok(Lookup::NotFound);
         };
         let handle = self.cursor.handle();
-        let covering = handle.tombstones().and_then(|tombstones| {
-            let comparator = handle.rep().comparator();
-            // What is newer than the entry would have hidden it.
-            let sight = Sight {
+        let comparator = self.comparator();
+        // What is newer than the entry would have hidden it; of what has an older
+        // timestamp, the number can be larger.
+        let sight = match split_timestamp(comparator, user_key) {
+            (_, None) => Sight {
                 snapshot: sequence,
                 ..self.sight()
-            };
-            tombstones.covering(comparator, user_key, &sight)
-        });
-        Lookup::read(
-            handle.rep(),
+            },
+            (_, Some(timestamp)) => Sight {
+                timestamp,
+                ..self.sight()
+            },
+        };
+        let user_key = without_timestamp::<Order<H>>(user_key);
+        let covering = handle
+            .tombstones()
+            .and_then(|tombstones| tombstones.covering(comparator, user_key, &sight));
+        let query = Query {
             user_key,
-            sequence,
-            &self.visibility,
+            sight,
             covering,
-            never,
-        )
+        };
+        Lookup::read(handle.rep(), &query, never, |(lookup, _)| lookup)
     }
 
     /// Goes to the first visible key.
@@ -214,14 +190,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// no entry then.
     pub fn seek_to_first(&mut self) -> Result<()> {
         self.check()?;
-        match &self.lower {
-            Bound::Unbounded => self.cursor.seek_to_first(),
-            Bound::Included(key) => self.cursor.seek(key, MAX_SEQUENCE_NUMBER),
-            Bound::Excluded(key) => {
-                self.cursor.seek(key, 0);
-                Self::step_over(&mut self.cursor, key);
-            }
-        }
+        self.go_to_lower().or_else(|e| self.give_up(e))?;
         self.settle_forward()
     }
 
@@ -232,11 +201,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn seek_to_last(&mut self) -> Result<()> {
         self.check()?;
-        match &self.upper {
-            Bound::Unbounded => self.cursor.seek_to_last(),
-            Bound::Included(key) => self.cursor.seek_for_prev(key, 0),
-            Bound::Excluded(key) => self.cursor.seek_before(key, MAX_SEQUENCE_NUMBER),
-        }
+        self.go_to_upper().or_else(|e| self.give_up(e))?;
         self.settle_backward()
     }
 
@@ -250,7 +215,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         if self.is_below(user_key) {
             return self.seek_to_first();
         }
-        self.cursor.seek(user_key, self.snapshot);
+        self.seek_visible(user_key).or_else(|e| self.give_up(e))?;
         self.settle_forward()
     }
 
@@ -264,7 +229,8 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         if self.is_above(user_key) {
             return self.seek_to_last();
         }
-        self.cursor.seek_for_prev(user_key, 0);
+        after_all(&mut self.cursor, user_key, Cursor::seek_for_prev)
+            .or_else(|e| self.give_up(e))?;
         self.settle_backward()
     }
 
@@ -289,33 +255,55 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         self.settle_backward()
     }
 
+    fn go_to_lower(&mut self) -> Result<()> {
+        let cursor = &mut self.cursor;
+        match &self.lower {
+            Bound::Unbounded => cursor.seek_to_first(),
+            Bound::Included(key) => before_all(cursor, key, Cursor::seek)?,
+            Bound::Excluded(key) => {
+                after_all(cursor, key, Cursor::seek)?;
+                Self::step_over(cursor, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn go_to_upper(&mut self) -> Result<()> {
+        let cursor = &mut self.cursor;
+        match &self.upper {
+            Bound::Unbounded => cursor.seek_to_last(),
+            Bound::Included(key) => after_all(cursor, key, Cursor::seek_for_prev)?,
+            Bound::Excluded(key) => before_all(cursor, key, Cursor::seek_before)?,
+        }
+        Ok(())
+    }
+
     /// Moves past every entry of `user_key`.
-    fn step_over(cursor: &mut Cursor<H>, user_key: &[u8]) {
+    fn step_over(cursor: &mut Cursor<H>, user_key: &[u8]) -> Result<()> {
         let at_key = |cursor: &Cursor<H>| {
-            let comparator = cursor.handle().rep().comparator();
-            cursor
-                .key()
-                .is_some_and(|(found, _)| comparator.compare(found, user_key).is_eq())
+            let key = cursor.key();
+            key.is_some_and(|(found, _)| is_same(cursor, found, user_key))
         };
         for _ in 0..STEPS_BEFORE_SEEK {
             if !at_key(cursor) {
-                return;
+                return Ok(());
             }
             cursor.next();
         }
         if at_key(cursor) {
-            cursor.seek(user_key, 0);
+            after_all(cursor, user_key, Cursor::seek)?;
             if at_key(cursor) {
                 cursor.next();
             }
         }
+        Ok(())
     }
 
     /// Moves past every entry of the key at the cursor.
     fn leave_forward(&mut self) -> Result<()> {
         if let Some((user_key, _)) = self.cursor.key() {
-            let user_key = keep(user_key)?;
-            Self::step_over(&mut self.cursor, &user_key);
+            let user_key = keep(without_timestamp::<Order<H>>(user_key))?;
+            Self::step_over(&mut self.cursor, &user_key)?;
         }
         Ok(())
     }
@@ -323,8 +311,8 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// Moves before every entry of the key at the cursor.
     fn leave_backward(&mut self) -> Result<()> {
         if let Some((user_key, _)) = self.cursor.key() {
-            let user_key = keep(user_key)?;
-            self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
+            let user_key = keep(without_timestamp::<Order<H>>(user_key))?;
+            before_all(&mut self.cursor, &user_key, Cursor::seek_before)?;
         }
         Ok(())
     }
@@ -347,13 +335,17 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
 
     fn find_forward(&mut self) -> Result<()> {
         let mut rounds = Rounds::new();
-        while let Some((user_key, sequence)) = self.cursor.key() {
+        while let Some((found, sequence)) = self.cursor.key() {
+            let (user_key, timestamp) = split_timestamp(self.comparator(), found);
             if self.is_above(user_key) || rounds.repeat(user_key) {
                 self.cursor.clear();
-            } else if sequence > self.snapshot {
+            } else if timestamp.is_some_and(|timestamp| timestamp > self.timestamp) {
                 let user_key = keep(user_key)?;
-                // At the newest visible version, or at the next key.
-                self.cursor.seek(&user_key, self.snapshot);
+                self.seek_visible(&user_key)?;
+            } else if sequence > self.snapshot {
+                let found = keep(found)?;
+                // At the newest visible version, or at the next key or timestamp.
+                self.cursor.seek(&found, self.snapshot);
             } else if !sees(&self.visibility, sequence) {
                 self.cursor.next();
             } else if self.at_deleted()? {
@@ -367,29 +359,39 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
 
     fn find_backward(&mut self) -> Result<()> {
         let mut rounds = Rounds::new();
-        while let Some((user_key, _)) = self.cursor.key() {
+        while let Some((found, _)) = self.cursor.key() {
+            let user_key = without_timestamp::<Order<H>>(found);
             if self.is_below(user_key) || rounds.repeat(user_key) {
                 self.cursor.clear();
                 break;
             }
             let user_key = keep(user_key)?;
-            self.cursor.seek(&user_key, self.snapshot);
+            self.seek_visible(&user_key)?;
             if self.at_visible_version(&user_key) && !self.at_deleted()? {
                 break;
             }
-            self.cursor.seek_before(&user_key, MAX_SEQUENCE_NUMBER);
+            before_all(&mut self.cursor, &user_key, Cursor::seek_before)?;
         }
         Ok(())
+    }
+
+    /// Goes to the first version of `user_key` that the snapshot sees, or the timestamp
+    /// where keys have timestamps, or to the next key.
+    fn seek_visible(&mut self, user_key: &[u8]) -> Result<()> {
+        let (snapshot, timestamp) = (self.snapshot, self.timestamp);
+        go(&mut self.cursor, user_key, timestamp, |cursor, key| {
+            cursor.seek(key, snapshot);
+        })
     }
 
     /// Steps on to the first visible version of `user_key`; false if there is none.
     fn at_visible_version(&mut self, user_key: &[u8]) -> bool {
         while let Some((found, sequence)) = self.cursor.key() {
-            let comparator = self.cursor.handle().rep().comparator();
-            if comparator.compare(found, user_key).is_ne() {
+            if !is_same(&self.cursor, found, user_key) {
                 return false;
             }
-            if sees(&self.visibility, sequence) {
+            let beyond = Order::<H>::TIMESTAMP_LEN != 0 && sequence > self.snapshot;
+            if !beyond && sees(&self.visibility, sequence) {
                 return true;
             }
             self.cursor.next();
@@ -411,20 +413,23 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
             return Ok(false);
         };
         let comparator = handle.rep().comparator();
+        let user_key = without_timestamp::<Order<H>>(entry.user_key);
         // SAFETY: an iterator asks the range deletions of its own table only.
         let known = self
             .cover
-            .filter(|cover| unsafe { cover.holds(comparator, tombstones, entry.user_key) });
+            .filter(|cover| unsafe { cover.holds(comparator, tombstones, user_key) });
         let sight = Sight {
             snapshot: self.snapshot,
+            timestamp: self.timestamp,
             visibility: &self.visibility,
         };
         let fingers = &mut self.fingers;
-        let cover = known
-            .unwrap_or_else(|| tombstones.cover(comparator, entry.user_key, &sight, Some(fingers)));
+        let cover =
+            known.unwrap_or_else(|| tombstones.cover(comparator, user_key, &sight, Some(fingers)));
+        let version = Version::of(comparator, entry.user_key, entry.sequence);
         let deleted = cover
-            .sequence
-            .is_some_and(|covering| entry.sequence < covering);
+            .version
+            .is_some_and(|covering| covering.is_newer::<Order<H>>(version));
         self.cover = Some(cover);
         Ok(deleted)
     }
@@ -432,27 +437,32 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     fn sight(&self) -> Sight<'_, V> {
         Sight {
             snapshot: self.snapshot,
+            timestamp: self.timestamp,
             visibility: &self.visibility,
         }
     }
 
+    fn comparator(&self) -> &Order<H> {
+        self.cursor.handle().rep().comparator()
+    }
+
     /// True when `user_key` lies before the lower bound.
     fn is_below(&self, user_key: &[u8]) -> bool {
-        let comparator = self.cursor.handle().rep().comparator();
+        let order = |bound| self.comparator().compare_without_timestamp(user_key, bound);
         match &self.lower {
             Bound::Unbounded => false,
-            Bound::Included(bound) => comparator.compare(user_key, bound).is_lt(),
-            Bound::Excluded(bound) => comparator.compare(user_key, bound).is_le(),
+            Bound::Included(bound) => order(bound).is_lt(),
+            Bound::Excluded(bound) => order(bound).is_le(),
         }
     }
 
     /// True when `user_key` lies after the upper bound.
     fn is_above(&self, user_key: &[u8]) -> bool {
-        let comparator = self.cursor.handle().rep().comparator();
+        let order = |bound| self.comparator().compare_without_timestamp(user_key, bound);
         match &self.upper {
             Bound::Unbounded => false,
-            Bound::Included(bound) => comparator.compare(user_key, bound).is_gt(),
-            Bound::Excluded(bound) => comparator.compare(user_key, bound).is_ge(),
+            Bound::Included(bound) => order(bound).is_gt(),
+            Bound::Excluded(bound) => order(bound).is_ge(),
         }
     }
 }

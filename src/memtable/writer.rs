@@ -10,7 +10,10 @@ use super::door::Side;
 use crate::arena::Memory;
 use crate::entry::{EntryRef, Protection, encoded_len};
 use crate::error::{Error, Result};
-use crate::key::{BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
+use crate::key::{
+    BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber, Version,
+    split_timestamp,
+};
 use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
@@ -120,9 +123,11 @@ impl<'t, C: Comparator> Writer<'t, C> {
 
     /// Adds an entry. O(log n), less where keys follow upon one another.
     ///
+    /// Where keys have timestamps, `user_key` ends in one.
+    ///
     /// # Errors
     ///
-    /// [`Error::SequenceTooLarge`],
+    /// [`Error::SequenceTooLarge`], [`Error::InvalidTimestamp`],
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::EntryTooLarge`];
     /// [`Error::Duplicate`] for a key and sequence number that the table has;
     /// [`Error::Full`], [`Error::OutOfMemory`]. Nothing is stored or counted then.
@@ -151,11 +156,15 @@ impl<'t, C: Comparator> Writer<'t, C> {
     /// short while that it takes: O(log n) on average, and linear in the number of range
     /// deletions at times.
     ///
+    /// Where keys have timestamps, `begin` and `end` both end in that of the deletion: it
+    /// hides entries that are older, by their timestamps first, and is read at its own.
+    ///
     /// The comparator is called with a lock held: it must not delete ranges itself.
     ///
     /// # Errors
     ///
-    /// [`Error::InvertedRange`]; [`Error::SequenceTooLarge`], [`Error::KeyTooLarge`],
+    /// [`Error::InvertedRange`]; [`Error::InvalidTimestamp`] for two that differ;
+    /// [`Error::SequenceTooLarge`], [`Error::KeyTooLarge`],
     /// [`Error::ValueTooLarge`], [`Error::EntryTooLarge`] for an `end` that is too long to
     /// be stored as a value; [`Error::OutOfMemory`]. Nothing is stored or counted then.
     pub fn delete_range(
@@ -168,15 +177,21 @@ impl<'t, C: Comparator> Writer<'t, C> {
         let entry = Self::checked(sequence, kind, begin, end)?;
         encoded_len(begin.len(), end.len(), Protection::None)?;
         let comparator = self.table.comparator();
-        match comparator.compare(begin, end) {
+        let [(first, since), (after, until)] =
+            [begin, end].map(|key| split_timestamp(comparator, key));
+        if since != until || end.len() < C::TIMESTAMP_LEN {
+            return Err(Error::InvalidTimestamp { length: end.len() });
+        }
+        match comparator.compare_without_timestamp(first, after) {
             Ordering::Greater => return Err(Error::InvertedRange),
             Ordering::Equal => return Ok(()),
             Ordering::Less => {}
         }
         let counts = &mut self.counts;
-        let added = || counts.count(&entry);
+        let added = || counts.count(comparator, &entry);
         let tombstones = &self.table.tombstones;
-        tombstones.add(comparator, begin, end, sequence, added)
+        let version = Version::of(comparator, begin, sequence);
+        tombstones.add(comparator, first, after, version, added)
     }
 
     /// Inserts an entry near the last one.
@@ -184,7 +199,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
     fn insert(&mut self, entry: &EntryRef<'_>) -> Result<()> {
         self.table.announce(entry);
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
-        let linked = || counts.count(entry);
+        let comparator = rep.comparator();
+        let linked = || counts.count(comparator, entry);
         let inserted = match self.side {
             // SAFETY: any number of writers may insert concurrently; memory and
             // context are the list's own.
@@ -242,13 +258,17 @@ impl<'t, C: Comparator> Writer<'t, C> {
     /// As for [`add`](Self::add), with the number of entries before the one that
     /// was refused: they are in the table, those after it are not.
     pub fn add_batch(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
-        let special =
-            |entry: &EntryRef<'_>| entry.kind == Kind::RANGE_DELETION || self.folds(entry.kind);
+        let special = |entry: &EntryRef<'_>| {
+            entry.kind == Kind::RANGE_DELETION
+                || self.folds(entry.kind)
+                || entry.user_key.len() < C::TIMESTAMP_LEN
+        };
         if entries.iter().any(special) {
             return self.add_each(entries);
         }
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
-        let linked = |entry: &EntryRef<'_>| counts.count(entry);
+        let comparator = rep.comparator();
+        let linked = |entry: &EntryRef<'_>| counts.count(comparator, entry);
         entries.iter().for_each(|entry| self.table.announce(entry));
         match self.side {
             // SAFETY: as for `add`.
@@ -261,8 +281,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
         }
     }
 
-    /// Adds entries one by one: there are range deletions among them, or operands to be
-    /// folded with others of this batch.
+    /// Adds entries one by one: there are range deletions among them, operands to be
+    /// folded with others of this batch, or keys without the timestamp that they need.
     fn add_each(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
         for (added, entry) in entries.iter().enumerate() {
             self.add(entry.sequence, entry.kind, entry.user_key, entry.value)
@@ -295,7 +315,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
         }
         self.table.announce(&entry);
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
-        let linked = || counts.count(&entry);
+        let comparator = rep.comparator();
+        let linked = || counts.count(comparator, &entry);
         let sharing = match self.side {
             Side::Shared => Sharing::Concurrent,
             Side::Exclusive => Sharing::Exclusive,
@@ -313,6 +334,10 @@ impl<'t, C: Comparator> Writer<'t, C> {
     ) -> Result<EntryRef<'e>> {
         if sequence > MAX_SEQUENCE_NUMBER {
             return Err(Error::SequenceTooLarge { sequence });
+        }
+        if user_key.len() < C::TIMESTAMP_LEN {
+            let length = user_key.len();
+            return Err(Error::InvalidTimestamp { length });
         }
         Ok(EntryRef {
             user_key,

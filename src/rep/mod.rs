@@ -48,7 +48,8 @@ pub trait Representation: Sealed + Send + Sync + 'static {
     /// Has a trail forget the way, since its cursor goes elsewhere. It keeps its memory.
     fn forget(trail: &mut Self::Trail);
 
-    /// The newest entry of `user_key` that is not newer than `sequence`.
+    /// The first entry at or after `(user_key, sequence)`, if it is of that user key,
+    /// timestamps aside: without them, the newest one that is not newer than `sequence`.
     fn find(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
 
     /// As [`find`](Self::find) for each of the keys, which is quicker than one

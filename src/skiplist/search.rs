@@ -6,7 +6,7 @@ use super::node::{NodePtr, Position, Word};
 use super::trail::{Trail, ask_for};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
-use crate::key::{Comparator, SequenceNumber, tag_sequence};
+use crate::key::{Comparator, SequenceNumber, tag_sequence, without_timestamp};
 use crate::sync::ledger::FAULT_SKIPLIST_SKIP_LEVEL0_COMPARE;
 use crate::sync::{fault, ord};
 
@@ -208,15 +208,15 @@ impl<C: Comparator> SkipList<C> {
         stop
     }
 
-    /// The newest entry of the target's user key that is not newer than the
-    /// target; O(log n). Most keys that are not there are known by their prefix.
+    /// The newest entry of the target's user key, timestamps aside, that is not newer
+    /// than the target; O(log n). Most keys that are not there are known by their prefix.
     #[inline]
     pub(crate) fn find(&self, target: &Target<'_>) -> Option<Position> {
         let stop = self.descend(target, Pass::Less, |_, _| ());
         self.found(stop.word, target)
     }
 
-    /// The node that a link leads to, if its user key is the target's.
+    /// The node that a link leads to, if its user key is the target's, timestamps aside.
     #[inline(always)]
     pub(super) fn found(&self, word: Word, target: &Target<'_>) -> Option<Position> {
         let next = word.offset();
@@ -229,8 +229,9 @@ impl<C: Comparator> SkipList<C> {
         let record = unsafe { Self::record(self.view(), next) };
         // SAFETY: records stay as they are while the list is borrowed.
         let (user_key, _) = unsafe { record.key() };
-        let same = self.comparator.compare(user_key, target.user_key).is_eq();
-        word.position().filter(|_| same)
+        let [found, wanted] = [user_key, target.user_key].map(without_timestamp::<C>);
+        let order = self.comparator.compare_without_timestamp(found, wanted);
+        word.position().filter(|_| order.is_eq())
     }
 
     /// The first entry at or after the target; O(log n).

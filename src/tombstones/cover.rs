@@ -1,18 +1,20 @@
 //! Asking which range deletion hides a key.
 
+use core::ops::RangeInclusive;
+
 use smallvec::SmallVec;
 
 use super::map::{Fragment, Map, Stretch};
 use super::{Cell, Node, Sight, Tombstones};
 use crate::error::{Error, Result};
-use crate::key::{Comparator, SequenceNumber};
+use crate::key::{Comparator, SequenceNumber, Timestamp, Version};
 use crate::visibility::Visibility;
 
 /// What covers a key, and from where to where that is so.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cover {
-    /// The largest visible number that covers the key.
-    pub(crate) sequence: Option<SequenceNumber>,
+    /// The newest visible version that covers the key.
+    pub(crate) version: Option<Version>,
     /// Keys in the store of the range deletions that were asked.
     begin: Option<*const [u8]>,
     end: Option<*const [u8]>,
@@ -32,16 +34,20 @@ impl Cover {
         // SAFETY: both are keys in the store that is being asked.
         let key = |key: *const [u8]| unsafe { &*key };
         if let Some(begin) = stretch.begin
-            && self
-                .begin
-                .is_none_or(|known| comparator.compare(key(known), begin).is_lt())
+            && self.begin.is_none_or(|known| {
+                comparator
+                    .compare_without_timestamp(key(known), begin)
+                    .is_lt()
+            })
         {
             self.begin = Some(begin);
         }
         if let Some(end) = stretch.end
-            && self
-                .end
-                .is_none_or(|known| comparator.compare(end, key(known)).is_lt())
+            && self.end.is_none_or(|known| {
+                comparator
+                    .compare_without_timestamp(end, key(known))
+                    .is_lt()
+            })
         {
             self.end = Some(end);
         }
@@ -61,12 +67,16 @@ impl Cover {
         // SAFETY: keys of the same store, which is alive.
         let bound = |bound: *const [u8]| unsafe { &*bound };
         self.head == tombstones.first()
-            && self
-                .begin
-                .is_none_or(|begin| comparator.compare(bound(begin), key).is_le())
-            && self
-                .end
-                .is_none_or(|end| comparator.compare(key, bound(end)).is_lt())
+            && self.begin.is_none_or(|begin| {
+                comparator
+                    .compare_without_timestamp(bound(begin), key)
+                    .is_le()
+            })
+            && self.end.is_none_or(|end| {
+                comparator
+                    .compare_without_timestamp(key, bound(end))
+                    .is_lt()
+            })
     }
 }
 
@@ -110,15 +120,15 @@ impl Fingers {
 }
 
 impl Tombstones {
-    /// The largest visible number that covers `key`; O(log^2 n), and more where numbers
-    /// did not come in order.
+    /// The newest visible version that covers `key`, a key without a timestamp; O(log^2 n),
+    /// and more where numbers or timestamps did not come in order.
     pub(crate) fn covering(
         &self,
         comparator: &impl Comparator,
         key: &[u8],
         sight: &Sight<'_, impl Visibility>,
-    ) -> Option<SequenceNumber> {
-        self.cover(comparator, key, sight, None).sequence
+    ) -> Option<Version> {
+        self.cover(comparator, key, sight, None).version
     }
 
     /// As [`covering`](Self::covering), with the keys for which the answer is the same.
@@ -135,7 +145,7 @@ impl Tombstones {
             fingers.are_for(head);
         }
         let mut cover = Cover {
-            sequence: None,
+            version: None,
             begin: None,
             end: None,
             head,
@@ -147,75 +157,105 @@ impl Tombstones {
         cover
     }
 
-    /// What is deleted by range deletions with numbers from `first` to `last`, in
-    /// ascending fragments, each with the largest of these numbers that covers it. O(n).
+    /// What is deleted by such range deletions, in ascending fragments, each with the
+    /// newest of them that covers it. O(n).
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`].
-    pub(crate) fn fragments(
+    pub(crate) fn fragments<C: Comparator>(
         &self,
-        comparator: &impl Comparator,
-        first: SequenceNumber,
-        last: SequenceNumber,
+        comparator: &C,
+        part: &Part,
     ) -> Result<Vec<Fragment<'_>>> {
-        let mut map = Map::with_room(0)?;
+        let mut map = Map::with_room::<C>(0)?;
         for node in self.list(self.first()) {
-            map = join(comparator, map, node, first, last)?;
+            map = join(comparator, map, node, part)?;
         }
         let mut fragments = Vec::new();
-        let count = map.fragments().count();
+        let count = map.fragments::<C>().count();
         fragments
             .try_reserve_exact(count)
             .map_err(|_| Error::OutOfMemory {
                 requested: count.saturating_mul(size_of::<Fragment<'_>>()),
             })?;
+        let found = map.fragments::<C>();
         // SAFETY: the keys are in the store, which lives as long as `self`; the map was
         // only needed to find them.
-        fragments.extend(map.fragments().map(|fragment| unsafe { fragment.detach() }));
+        fragments.extend(found.map(|fragment| unsafe { fragment.detach() }));
         Ok(fragments)
     }
 }
 
-/// Looks whether a node has a larger visible number that covers the key. Its depth is
+/// Some of the range deletions: those with such sequence numbers and timestamps.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) sequences: RangeInclusive<SequenceNumber>,
+    pub(crate) timestamps: RangeInclusive<Timestamp>,
+}
+
+impl Part {
+    /// Whether a node has nothing of it.
+    fn misses(&self, node: &Node) -> bool {
+        let (oldest, newest) = node.timestamps;
+        node.largest < *self.sequences.start()
+            || node.smallest > *self.sequences.end()
+            || newest < *self.timestamps.start()
+            || oldest > *self.timestamps.end()
+    }
+
+    /// Whether all of a node is of it.
+    fn has(&self, node: &Node) -> bool {
+        let (oldest, newest) = node.timestamps;
+        self.sequences.contains(&node.smallest)
+            && self.sequences.contains(&node.largest)
+            && self.timestamps.contains(&oldest)
+            && self.timestamps.contains(&newest)
+    }
+}
+
+/// Looks whether a node has a newer visible version that covers the key. Its depth is
 /// the node's level.
-fn visit(
-    comparator: &impl Comparator,
+fn visit<C: Comparator>(
+    comparator: &C,
     node: &Node,
     key: &[u8],
     sight: &Sight<'_, impl Visibility>,
     near: Option<&mut usize>,
     cover: &mut Cover,
 ) {
-    let known = cover.sequence.is_some_and(|known| known >= node.largest);
-    if known || node.smallest > sight.snapshot {
+    let stamped = C::TIMESTAMP_LEN != 0;
+    let (oldest, newest) = node.timestamps;
+    let most = Version {
+        timestamp: newest,
+        sequence: node.largest,
+    };
+    let known = cover
+        .version
+        .is_some_and(|known| !most.is_newer::<C>(known));
+    if known || node.smallest > sight.snapshot || stamped && oldest > sight.timestamp {
         return;
     }
-    if node.level > 0 && node.largest >= sight.limit() {
+    let too_new = stamped && newest > sight.timestamp;
+    if node.level > 0 && (node.largest >= sight.limit() || too_new) {
         for child in node.children() {
             visit(comparator, child, key, sight, None, cover);
         }
     } else if node.level > 0 || sight.sees(node.largest) {
         let stretch = node.map.find(comparator, key, near);
         cover.narrow(comparator, &stretch);
-        cover.sequence = cover.sequence.max(stretch.sequence);
+        cover.version = Version::newest::<C>(cover.version, stretch.version);
     }
 }
 
-/// Merges what a node has of the numbers from `first` to `last` into a map.
-fn join(
-    comparator: &impl Comparator,
-    map: Map,
-    node: &Node,
-    first: SequenceNumber,
-    last: SequenceNumber,
-) -> Result<Map> {
-    if node.largest < first || node.smallest > last {
+/// Merges what a node has of a part into a map.
+fn join<C: Comparator>(comparator: &C, map: Map, node: &Node, part: &Part) -> Result<Map> {
+    if part.misses(node) {
         return Ok(map);
     }
-    if first <= node.smallest && node.largest <= last {
+    if part.has(node) {
         return Map::merged(comparator, &[&map, &node.map]);
     }
     node.children()
-        .try_fold(map, |map, child| join(comparator, map, child, first, last))
+        .try_fold(map, |map, child| join(comparator, map, child, part))
 }

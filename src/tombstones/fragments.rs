@@ -6,7 +6,7 @@ use super::Fragment;
 use crate::key::Comparator;
 
 /// Ascending fragments of range deletions, which do not overlap: a slice of them, and
-/// more.
+/// more. Keys have no timestamps here, also where those of the table have.
 #[derive(Debug)]
 pub struct RangeDeletions<'t, C> {
     fragments: Vec<Fragment<'t>>,
@@ -25,7 +25,11 @@ impl<'t, C: Comparator> RangeDeletions<'t, C> {
     /// in, if there is one, and those after it. O(log n).
     #[must_use]
     pub fn seek(&self, key: &[u8]) -> &[Fragment<'t>] {
-        let before = |fragment: &Fragment<'_>| self.comparator.compare(fragment.end, key).is_le();
+        let before = |fragment: &Fragment<'_>| {
+            self.comparator
+                .compare_without_timestamp(fragment.end, key)
+                .is_le()
+        };
         &self.fragments[self.fragments.partition_point(before)..]
     }
 
@@ -33,7 +37,11 @@ impl<'t, C: Comparator> RangeDeletions<'t, C> {
     #[must_use]
     pub fn covering(&self, key: &[u8]) -> Option<Fragment<'t>> {
         let first = self.seek(key).first().copied();
-        first.filter(|first| self.comparator.compare(first.begin, key).is_le())
+        first.filter(|first| {
+            self.comparator
+                .compare_without_timestamp(first.begin, key)
+                .is_le()
+        })
     }
 
     /// What the fragments have of the keys from `begin` on and before `end`, cut to them:
@@ -60,12 +68,14 @@ impl<'t, C: Comparator> RangeDeletions<'t, C> {
         let cut = move |fragment: &Fragment<'s>| {
             let mut cut = *fragment;
             if let Some(begin) = begin
-                && comparator.compare(cut.begin, begin).is_lt()
+                && comparator
+                    .compare_without_timestamp(cut.begin, begin)
+                    .is_lt()
             {
                 cut.begin = begin;
             }
             if let Some(end) = end
-                && comparator.compare(end, cut.end).is_lt()
+                && comparator.compare_without_timestamp(end, cut.end).is_lt()
             {
                 cut.end = end;
             }

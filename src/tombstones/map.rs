@@ -1,7 +1,7 @@
 //! Which number covers a key.
 
 use crate::error::{Error, Result};
-use crate::key::{Comparator, SequenceNumber};
+use crate::key::{Comparator, SequenceNumber, Timestamp, Version};
 
 /// Keys that are deleted by one range deletion, or by several with this one the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,8 +10,10 @@ pub struct Fragment<'t> {
     pub begin: &'t [u8],
     /// The first key behind it.
     pub end: &'t [u8],
-    /// The largest sequence number that covers it.
+    /// The sequence number of the newest that covers it.
     pub sequence: SequenceNumber,
+    /// Its timestamp; 0 where keys have none.
+    pub timestamp: Timestamp,
 }
 
 impl Fragment<'_> {
@@ -28,13 +30,14 @@ impl Fragment<'_> {
             // SAFETY: as above.
             end: unsafe { &*end },
             sequence: self.sequence,
+            timestamp: self.timestamp,
         }
     }
 }
 
 /// What covers keys from some key on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bound {
+struct Bound {
     key: *const [u8],
     /// All ones where nothing does: no sequence number has more than 56 bits.
     sequence: u64,
@@ -43,30 +46,35 @@ pub(super) struct Bound {
 const NOTHING: u64 = u64::MAX;
 
 impl Bound {
-    pub(super) fn new(key: *const [u8], sequence: Option<SequenceNumber>) -> Self {
+    fn new(key: *const [u8], sequence: Option<SequenceNumber>) -> Self {
         Self {
             key,
             sequence: sequence.unwrap_or(NOTHING),
         }
     }
 
-    pub(super) fn key(&self) -> &[u8] {
+    fn key(&self) -> &[u8] {
         // SAFETY: a bound's key is in the store that its map is in, and stays there.
         unsafe { &*self.key }
     }
 
-    pub(super) fn sequence(&self) -> Option<SequenceNumber> {
+    fn sequence(&self) -> Option<SequenceNumber> {
         (self.sequence != NOTHING).then_some(self.sequence)
     }
 }
 
-/// Bounds with ascending keys, of which the last covers nothing.
+/// Bounds with ascending keys, of which the last covers nothing. Keys have no timestamps.
 #[derive(Debug)]
-pub(super) struct Map(Vec<Bound>);
+pub(super) struct Map {
+    bounds: Vec<Bound>,
+    /// One for each bound, where keys have timestamps: apart, so that they cost nothing
+    /// where keys have none.
+    timestamps: Vec<Timestamp>,
+}
 
 /// What covers a key, and from where to where that is so.
 pub(super) struct Stretch<'m> {
-    pub(super) sequence: Option<SequenceNumber>,
+    pub(super) version: Option<Version>,
     pub(super) begin: Option<&'m [u8]>,
     pub(super) end: Option<&'m [u8]>,
 }
@@ -96,35 +104,69 @@ fn gallop<T>(items: &[T], near: usize, passes: impl Fn(&T) -> bool) -> (usize, u
     (0, high)
 }
 
+/// An empty list with room for so many.
+fn room<T>(count: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(count)
+        .map_err(|_| Error::OutOfMemory {
+            requested: count.saturating_mul(size_of::<T>()),
+        })?;
+    Ok(room)
+}
+
 impl Map {
-    pub(super) fn with_room(bounds: usize) -> Result<Self> {
-        let mut room = Vec::new();
-        room.try_reserve_exact(bounds)
-            .map_err(|_| Error::OutOfMemory {
-                requested: bounds.saturating_mul(size_of::<Bound>()),
-            })?;
-        Ok(Self(room))
+    pub(super) fn with_room<C: Comparator>(bounds: usize) -> Result<Self> {
+        let timestamps = if C::TIMESTAMP_LEN == 0 { 0 } else { bounds };
+        Ok(Self {
+            bounds: room(bounds)?,
+            timestamps: room(timestamps)?,
+        })
     }
 
     /// Adds a bound behind the others; there must be room for it.
-    pub(super) fn push(&mut self, bound: Bound) {
-        self.0.push(bound);
+    pub(super) fn push<C: Comparator>(&mut self, key: *const [u8], version: Option<Version>) {
+        let sequence = version.map(|version| version.sequence);
+        self.bounds.push(Bound::new(key, sequence));
+        if C::TIMESTAMP_LEN != 0 {
+            let timestamp = version.map_or(0, |version| version.timestamp);
+            self.timestamps.push(timestamp);
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Bound>()
+        let timestamps = self.timestamps.capacity() * size_of::<Timestamp>();
+        self.bounds.capacity() * size_of::<Bound>() + timestamps
+    }
+
+    /// What covers keys from a bound on.
+    #[inline(always)]
+    fn version<C: Comparator>(&self, index: usize) -> Option<Version> {
+        let sequence = self.bounds[index].sequence()?;
+        let timestamp = if C::TIMESTAMP_LEN == 0 {
+            0
+        } else {
+            self.timestamps[index]
+        };
+        Some(Version {
+            timestamp,
+            sequence,
+        })
     }
 
     /// What covers `key`; O(log n). `near` is where that was for another key, and is moved:
     /// O(log d) when that is `d` bounds away.
-    pub(super) fn find(
+    pub(super) fn find<C: Comparator>(
         &self,
-        comparator: &impl Comparator,
+        comparator: &C,
         key: &[u8],
         near: Option<&mut usize>,
     ) -> Stretch<'_> {
-        let passes = |bound: &Bound| comparator.compare(bound.key(), key).is_le();
-        let bounds = &self.0;
+        let passes = |bound: &Bound| {
+            comparator
+                .compare_without_timestamp(bound.key(), key)
+                .is_le()
+        };
+        let bounds = &self.bounds;
         let after = match near {
             None => bounds.partition_point(passes),
             Some(near) => {
@@ -133,57 +175,61 @@ impl Map {
                 *near
             }
         };
-        let bound = after.checked_sub(1).map(|index| &self.0[index]);
+        let at = after.checked_sub(1);
         Stretch {
-            sequence: bound.and_then(Bound::sequence),
-            begin: bound.map(Bound::key),
-            end: self.0.get(after).map(Bound::key),
+            version: at.and_then(|index| self.version::<C>(index)),
+            begin: at.map(|index| bounds[index].key()),
+            end: bounds.get(after).map(Bound::key),
         }
     }
 
-    /// The map that covers each key with the largest number of all maps; linear.
-    pub(super) fn merged(comparator: &impl Comparator, maps: &[&Self]) -> Result<Self> {
-        let mut merged = Self::with_room(maps.iter().map(|map| map.0.len()).sum())?;
+    /// The map that covers each key with the newest of all maps; linear.
+    pub(super) fn merged<C: Comparator>(comparator: &C, maps: &[&Self]) -> Result<Self> {
+        let bounds = maps.iter().map(|map| map.bounds.len()).sum();
+        let mut merged = Self::with_room::<C>(bounds)?;
         // For each map, how many of its bounds are behind.
         let mut behind = smallvec::SmallVec::<[usize; 8]>::from_elem(0, maps.len());
         let mut last = None;
         loop {
             let next = maps.iter().zip(&behind);
-            let keys = next.filter_map(|(map, &behind)| map.0.get(behind).map(Bound::key));
-            let Some(key) = keys.min_by(|a, b| comparator.compare(a, b)) else {
+            let keys = next.filter_map(|(map, &behind)| map.bounds.get(behind).map(Bound::key));
+            let order = |a: &&[u8], b: &&[u8]| comparator.compare_without_timestamp(a, b);
+            let Some(key) = keys.min_by(order) else {
                 return Ok(merged);
             };
             let mut covering = None;
             let mut at = None;
             for (map, behind) in maps.iter().zip(&mut behind) {
-                let reached = |bound: &&Bound| comparator.compare(bound.key(), key).is_le();
-                if let Some(bound) = map.0.get(*behind).filter(reached) {
+                let reached = |bound: &&Bound| order(&bound.key(), &key).is_le();
+                if let Some(bound) = map.bounds.get(*behind).filter(reached) {
                     *behind += 1;
                     at = Some(bound.key);
                 }
-                let current = behind
-                    .checked_sub(1)
-                    .and_then(|index| map.0[index].sequence());
-                covering = covering.max(current);
+                let index = behind.checked_sub(1);
+                let current = index.and_then(|index| map.version::<C>(index));
+                covering = Version::newest::<C>(covering, current);
             }
             let Some(at) = at else {
                 // A comparator that takes the least key for larger than itself.
                 return Ok(merged);
             };
             if covering != last {
-                merged.push(Bound::new(at, covering));
+                merged.push::<C>(at, covering);
                 last = covering;
             }
         }
     }
 
     /// The stretches that are covered.
-    pub(super) fn fragments(&self) -> impl Iterator<Item = Fragment<'_>> {
-        self.0.windows(2).filter_map(|pair| {
+    pub(super) fn fragments<C: Comparator>(&self) -> impl Iterator<Item = Fragment<'_>> {
+        let pairs = self.bounds.windows(2).enumerate();
+        pairs.filter_map(|(index, pair)| {
+            let version = self.version::<C>(index)?;
             Some(Fragment {
                 begin: pair[0].key(),
                 end: pair[1].key(),
-                sequence: pair[0].sequence()?,
+                sequence: version.sequence,
+                timestamp: version.timestamp,
             })
         })
     }

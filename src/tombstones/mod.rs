@@ -50,7 +50,7 @@ mod store;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
-pub(crate) use cover::{Cover, Fingers};
+pub(crate) use cover::{Cover, Fingers, Part};
 pub use fragments::RangeDeletions;
 pub use map::Fragment;
 pub use runs::{DeletionRun, DeletionRuns};
@@ -62,7 +62,7 @@ use smallvec::SmallVec;
 
 use crate::arena::Budget;
 use crate::error::Result;
-use crate::key::{Comparator, SequenceNumber};
+use crate::key::{Comparator, SequenceNumber, Timestamp, Version};
 use crate::sync::ledger::FAULT_TOMBSTONES_HEAD_BEFORE_LOCK;
 use crate::sync::{Arc, AtomicPtr, AtomicUsize, Mutex, Shadow, fault, ord};
 use crate::visibility::Visibility;
@@ -79,6 +79,8 @@ struct Node {
     level: u32,
     smallest: SequenceNumber,
     largest: SequenceNumber,
+    /// The oldest timestamp and the newest.
+    timestamps: (Timestamp, Timestamp),
     map: Map,
     /// Newest first.
     children: [*const Node; FANOUT],
@@ -122,6 +124,8 @@ unsafe impl Sync for Tombstones {}
 #[derive(Debug)]
 pub(crate) struct Sight<'v, V> {
     pub(crate) snapshot: SequenceNumber,
+    /// Nothing newer is seen, where there are timestamps.
+    pub(crate) timestamp: Timestamp,
     pub(crate) visibility: &'v V,
 }
 
@@ -165,30 +169,36 @@ impl Tombstones {
     }
 
     /// Adds the deletion of all keys from `begin` on and before `end`, which is after
-    /// `begin`, and calls `added` as soon as it is. O(log n) on average, O(n) at times.
+    /// `begin`, both without timestamps, and calls `added` as soon as it is. O(log n) on average, O(n) at times.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory); nothing is added then.
-    pub(crate) fn add(
+    pub(crate) fn add<C: Comparator>(
         &self,
-        comparator: &impl Comparator,
+        comparator: &C,
         begin: &[u8],
         end: &[u8],
-        sequence: SequenceNumber,
+        version: impl Into<Version>,
         added: impl FnOnce(),
     ) -> Result<()> {
+        let version = version.into();
+        let Version {
+            timestamp,
+            sequence,
+        } = version;
         let published = || {
             self.count.fetch_add(1, ord!(TOMBSTONES_COUNT_ADD, Relaxed));
             added();
         };
         self.change(published, |batch, rest| {
-            let map = batch.single(begin, end, sequence)?;
+            let map = batch.single::<C>(begin, end, version)?;
             let node = batch.node(Node {
                 shadow: Shadow::new(),
                 level: 0,
                 smallest: sequence,
                 largest: sequence,
+                timestamps: (timestamp, timestamp),
                 map,
                 children: [ptr::null(); FANOUT],
             })?;
@@ -301,11 +311,15 @@ impl Tombstones {
         let maps: SmallVec<[&Map; FANOUT]> = nodes.iter().map(|node| &node.map).collect();
         let map = Map::merged(comparator, &maps)?;
         let numbers = || nodes.iter();
+        let timestamps = || nodes.iter().map(|node| node.timestamps);
+        let oldest = timestamps().map(|(oldest, _)| oldest).min();
+        let newest = timestamps().map(|(_, newest)| newest).max();
         batch.node(Node {
             shadow: Shadow::new(),
             level: 1 + numbers().map(|node| node.level).max().unwrap_or(0),
             smallest: numbers().map(|node| node.smallest).min().unwrap_or(0),
             largest: numbers().map(|node| node.largest).max().unwrap_or(0),
+            timestamps: (oldest.unwrap_or(0), newest.unwrap_or(0)),
             map,
             children: group.children,
         })

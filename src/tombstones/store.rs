@@ -1,9 +1,9 @@
 //! What range deletions are made of, and who owns it.
 
-use super::map::{Bound, Map};
+use super::map::Map;
 use super::{Cell, Node};
 use crate::error::{Error, Result};
-use crate::key::SequenceNumber;
+use crate::key::{Comparator, Version};
 
 /// Owns keys, nodes and cells until the table is dropped. Each has a buffer of its own,
 /// so that it stays where it is.
@@ -65,15 +65,15 @@ impl Batch<'_> {
     }
 
     /// The map of a single range deletion.
-    pub(super) fn single(
+    pub(super) fn single<C: Comparator>(
         &mut self,
         begin: &[u8],
         end: &[u8],
-        sequence: SequenceNumber,
+        version: Version,
     ) -> Result<Map> {
-        let mut map = Map::with_room(2)?;
-        map.push(Bound::new(self.key(begin)?, Some(sequence)));
-        map.push(Bound::new(self.key(end)?, None));
+        let mut map = Map::with_room::<C>(2)?;
+        map.push::<C>(self.key(begin)?, Some(version));
+        map.push::<C>(self.key(end)?, None);
         Ok(map)
     }
 

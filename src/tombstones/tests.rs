@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::key::{BytewiseComparator, ReverseBytewiseComparator};
+use crate::key::{BytewiseComparator, ReverseBytewiseComparator, TimestampedComparator};
 use crate::sync::random_u64;
 use crate::visibility::Everything;
 
-/// Begin, end and number.
-type Plain = (Vec<u8>, Vec<u8>, u64);
+/// Begin and end without timestamps, and version.
+type Plain = (Vec<u8>, Vec<u8>, Version);
 
 /// Hides some numbers.
 struct Without(BTreeSet<u64>);
@@ -23,6 +23,9 @@ impl Visibility for Without {
     }
 }
 
+/// Timestamps of the tests are below.
+const TIMES: u64 = 20;
+
 fn random(below: u64) -> u64 {
     random_u64() % below
 }
@@ -31,14 +34,16 @@ fn expected<C: Comparator>(
     comparator: &C,
     plain: &[Plain],
     key: &[u8],
-    snapshot: u64,
+    (snapshot, timestamp): (u64, u64),
     hidden: &BTreeSet<u64>,
-) -> Option<u64> {
-    let covers = |(begin, end, sequence): &&Plain| {
-        *sequence <= snapshot
-            && !hidden.contains(sequence)
-            && comparator.compare(begin, key).is_le()
-            && comparator.compare(key, end).is_lt()
+) -> Option<Version> {
+    let order = |a: &[u8], b: &[u8]| comparator.compare_without_timestamp(a, b);
+    let covers = |(begin, end, version): &&Plain| {
+        version.sequence <= snapshot
+            && version.timestamp <= timestamp
+            && !hidden.contains(&version.sequence)
+            && order(begin, key).is_le()
+            && order(key, end).is_lt()
     };
     plain.iter().filter(covers).map(|one| one.2).max()
 }
@@ -47,9 +52,9 @@ fn expected<C: Comparator>(
 fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
     let tombstones = Tombstones::new(None);
     let mut fingers = Fingers::default();
-    for (added, (begin, end, sequence)) in ranges.iter().enumerate() {
+    for (added, (begin, end, version)) in ranges.iter().enumerate() {
         tombstones
-            .add(comparator, begin, end, *sequence, || ())
+            .add(comparator, begin, end, *version, || ())
             .unwrap();
         assert_eq!(tombstones.count(), added + 1);
         if added % 7 != 0 && added + 1 != ranges.len() {
@@ -60,7 +65,7 @@ fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
             assert_eq!(tombstones.list(tombstones.first()).count(), 1);
         }
         let plain = &ranges[..=added];
-        let most = plain.iter().map(|one| one.2).max().unwrap_or(0);
+        let most = plain.iter().map(|one| one.2.sequence).max().unwrap_or(0);
         for _ in 0..30 {
             let key = match random(3) {
                 0 => vec![random(256) as u8],
@@ -74,6 +79,12 @@ fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
                 }
             };
             let snapshot = random(most + 2);
+            let timestamp = if random(3) == 0 {
+                u64::MAX
+            } else {
+                random(TIMES + 1)
+            };
+            let at = (snapshot, timestamp);
             let hidden: BTreeSet<u64> = if random(2) == 0 {
                 BTreeSet::new()
             } else {
@@ -82,19 +93,20 @@ fn check<C: Comparator>(comparator: &C, ranges: &[Plain]) {
             let visibility = Without(hidden.clone());
             let sight = Sight {
                 snapshot,
+                timestamp,
                 visibility: &visibility,
             };
             let cover = tombstones.cover(comparator, &key, &sight, Some(&mut fingers));
-            let wanted = expected(comparator, plain, &key, snapshot, &hidden);
+            let wanted = expected(comparator, plain, &key, at, &hidden);
             assert_eq!(
-                cover.sequence, wanted,
-                "{key:?} at {snapshot} without {hidden:?}"
+                cover.version, wanted,
+                "{key:?} at {at:?} without {hidden:?}"
             );
             for other in 0..=255u8 {
                 // SAFETY: the cover came from there.
                 if unsafe { cover.holds(comparator, &tombstones, &[other]) } {
-                    let wanted = expected(comparator, plain, &[other], snapshot, &hidden);
-                    assert_eq!(cover.sequence, wanted, "{other} as {key:?} at {snapshot}");
+                    let wanted = expected(comparator, plain, &[other], at, &hidden);
+                    assert_eq!(cover.version, wanted, "{other} as {key:?} at {at:?}");
                 }
             }
         }
@@ -110,35 +122,61 @@ fn check_fragments<C: Comparator>(
 ) {
     let first = random(most + 1);
     let last = first + random(most + 1);
-    let fragments = tombstones.fragments(comparator, first, last).unwrap();
+    let since = random(2) * random(TIMES);
+    let part = Part {
+        sequences: first..=last,
+        timestamps: since..=since + random(2 * TIMES),
+    };
+    let order = |a: &[u8], b: &[u8]| comparator.compare_without_timestamp(a, b);
+    let version = |one: &Fragment<'_>| Version {
+        timestamp: one.timestamp,
+        sequence: one.sequence,
+    };
+    let fragments = tombstones.fragments(comparator, &part).unwrap();
     assert!(fragments.windows(2).all(|pair| {
-        comparator.compare(pair[0].end, pair[1].begin).is_le()
-            && (pair[0].end != pair[1].begin || pair[0].sequence != pair[1].sequence)
+        order(pair[0].end, pair[1].begin).is_le()
+            && (pair[0].end != pair[1].begin || version(&pair[0]) != version(&pair[1]))
     }));
     let among: Vec<Plain> = plain
         .iter()
-        .filter(|one| (first..=last).contains(&one.2))
+        .filter(|one| part.sequences.contains(&one.2.sequence))
+        .filter(|one| part.timestamps.contains(&one.2.timestamp))
         .cloned()
         .collect();
     for key in 0..=255u8 {
         let inside = |one: &&Fragment<'_>| {
-            comparator.compare(one.begin, &[key]).is_le()
-                && comparator.compare(&[key], one.end).is_lt()
+            order(one.begin, &[key]).is_le() && order(&[key], one.end).is_lt()
         };
-        let found = fragments.iter().find(inside).map(|one| one.sequence);
+        let found = fragments.iter().find(inside).map(version);
         assert_eq!(
             found,
-            expected(comparator, &among, &[key], u64::MAX, &BTreeSet::new())
+            expected(
+                comparator,
+                &among,
+                &[key],
+                (u64::MAX, u64::MAX),
+                &BTreeSet::new()
+            )
         );
     }
 }
 
 fn range<C: Comparator>(comparator: &C, a: u8, b: u8, sequence: u64) -> Plain {
     let (begin, end) = (vec![a], vec![b]);
-    if comparator.compare(&begin, &end).is_lt() {
-        (begin, end, sequence)
+    // Mostly in the order of the numbers, as writers have it.
+    let timestamp = match (C::TIMESTAMP_LEN, random(4)) {
+        (0, _) => 0,
+        (_, 0) => random(TIMES),
+        _ => sequence / 5,
+    };
+    let version = Version {
+        timestamp,
+        sequence,
+    };
+    if comparator.compare_without_timestamp(&begin, &end).is_lt() {
+        (begin, end, version)
     } else {
-        (end, begin, sequence)
+        (end, begin, version)
     }
 }
 
@@ -167,7 +205,7 @@ fn shapes<C: Comparator>(comparator: &C) {
         for place in (1..ranges.len()).rev() {
             let other = random(place as u64 + 1) as usize;
             let (a, b) = (ranges[place].2, ranges[other].2);
-            (ranges[place].2, ranges[other].2) = (b, a);
+            (ranges[place].2.sequence, ranges[other].2.sequence) = (b.sequence, a.sequence);
         }
         check(comparator, &ranges);
     }
@@ -181,6 +219,13 @@ fn d1_the_newest_visible_one_that_covers_a_key() {
 #[test]
 fn d1_in_reverse_order_too() {
     shapes(&ReverseBytewiseComparator);
+}
+
+/// SPEC E9: at any timestamp and any snapshot, whichever of the two come in order.
+#[test]
+fn e9_with_timestamps() {
+    shapes(&TimestampedComparator::bytewise().unwrap());
+    shapes(&TimestampedComparator::<_, 1>::new(ReverseBytewiseComparator).unwrap());
 }
 
 #[test]
@@ -240,6 +285,7 @@ fn d1_many_threads_add_and_read() {
     let tombstones = Tombstones::new(None);
     let sight = |snapshot| Sight {
         snapshot,
+        timestamp: u64::MAX,
         visibility: &Everything,
     };
     std::thread::scope(|scope| {
@@ -256,12 +302,12 @@ fn d1_many_threads_add_and_read() {
                     let key = [thread as u8, 8];
                     let found =
                         tombstones.covering(&BytewiseComparator, &key, &sight(u64::MAX - 1));
-                    assert_eq!(found, Some(sequence), "its own is seen");
+                    assert_eq!(found, Some(sequence.into()), "its own is seen");
                     for other in 0..THREADS {
                         let key = [other as u8, 0, 0];
                         let found =
                             tombstones.covering(&BytewiseComparator, &key, &sight(sequence));
-                        assert!(found.is_none_or(|found| found == other));
+                        assert!(found.is_none_or(|found| found.sequence == other));
                     }
                 }
             });
@@ -271,6 +317,6 @@ fn d1_many_threads_add_and_read() {
     for thread in 0..THREADS {
         let key = [thread as u8, 8];
         let found = tombstones.covering(&BytewiseComparator, &key, &sight(u64::MAX - 1));
-        assert_eq!(found, Some((EACH - 1) * THREADS + thread));
+        assert_eq!(found, Some(((EACH - 1) * THREADS + thread).into()));
     }
 }

@@ -10,6 +10,8 @@ mod memory;
 mod merges;
 mod ranges;
 mod sample;
+mod stamped;
+mod timestamps;
 mod visibility;
 mod visible;
 

@@ -1,7 +1,7 @@
 //! How a representation answers a point lookup.
 
 use crate::entry::EntryRef;
-use crate::error::{Error, Result};
+use crate::error::{Corruption, Error, Result};
 use crate::key::{Comparator, Kind, SequenceNumber};
 use crate::lookup::{Lookup, MergeBase};
 use crate::rep::Representation;
@@ -19,6 +19,9 @@ impl<'a> Lookup<'a> {
         enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let newest = rep.find(user_key, snapshot);
+        if rep.is_checked() {
+            rep.verify_path(user_key, snapshot)?;
+        }
         Self::read_from(rep, newest, user_key, visibility, covering, enough)
     }
 
@@ -46,7 +49,8 @@ impl<'a> Lookup<'a> {
         enough: impl Fn(&[&[u8]]) -> bool,
     ) -> Result<Lookup<'a>> {
         let mut versions = Versions::new(rep, user_key, visibility);
-        let Some(position) = newest.and_then(|newest| versions.visible_from(newest)) else {
+        let newest = newest.map(|newest| versions.visible_from(newest));
+        let Some(position) = newest.transpose()?.flatten() else {
             return Ok(Self::uncovered(covering));
         };
         // SAFETY: the position came from this representation.
@@ -87,7 +91,7 @@ impl<'a> Lookup<'a> {
             if enough(&operands) {
                 break MergeBase::Unneeded;
             }
-            let older = versions.visible_after(position);
+            let older = versions.visible_after(position)?;
             // SAFETY: the position came from this representation.
             let entry = older.map(|older| unsafe { versions.rep.entry(older) });
             let entry = entry.transpose()?;
@@ -147,32 +151,38 @@ impl<'a, 'k, R: Representation, V: Visibility> Versions<'a, 'k, R, V> {
 
     /// The first visible version at or after one of them.
     #[inline(always)]
-    fn visible_from(&mut self, position: R::Position) -> Option<R::Position> {
+    fn visible_from(&mut self, position: R::Position) -> Result<Option<R::Position>> {
         // Not even the number is read where all are visible.
         if self.visibility.min_uncommitted() == SequenceNumber::MAX {
-            return Some(position);
+            return Ok(Some(position));
         }
         // SAFETY: the position came from this representation.
-        let (_, sequence) = unsafe { self.rep.key(position) };
+        let (_, sequence) = unsafe { self.rep.key(position) }.ok_or(Corruption::Lengths)?;
         if sees(self.visibility, sequence) {
-            return Some(position);
+            return Ok(Some(position));
         }
         self.visible_after(position)
     }
 
     /// The first visible version after one of them.
-    fn visible_after(&mut self, mut position: R::Position) -> Option<R::Position> {
+    fn visible_after(&mut self, mut position: R::Position) -> Result<Option<R::Position>> {
         loop {
             // SAFETY: the position came from this representation.
-            position = unsafe { self.rep.next(&mut self.trail, position) }?;
+            let next = unsafe { self.rep.next(&mut self.trail, position) };
+            if self.rep.is_checked() {
+                // SAFETY: as above.
+                unsafe { self.rep.verify_step(Some(position), next) }?;
+            }
+            let Some(next) = next else { return Ok(None) };
+            position = next;
             // SAFETY: as above.
-            let (found, sequence) = unsafe { self.rep.key(position) };
+            let (found, sequence) = unsafe { self.rep.key(position) }.ok_or(Corruption::Lengths)?;
             let comparator = self.rep.comparator();
             if comparator.compare(found, self.user_key).is_ne() {
-                return None;
+                return Ok(None);
             }
             if sees(self.visibility, sequence) {
-                return Some(position);
+                return Ok(Some(position));
             }
         }
     }

@@ -241,6 +241,9 @@ impl<C: Comparator> MemTable<C> {
     ) -> Result<Option<EntryRef<'_>>> {
         check_snapshot(snapshot)?;
         let newest = Representation::find(&self.rep, user_key, snapshot);
+        if self.rep.is_checked() {
+            Representation::verify_path(&self.rep, user_key, snapshot)?;
+        }
         // SAFETY: the position came from this list.
         let entry = newest.map(|newest| unsafe { self.rep.entry(newest) });
         let entry = entry.transpose()?;
@@ -251,12 +254,14 @@ impl<C: Comparator> MemTable<C> {
     }
 
     /// True when the table has an entry with exactly this key and sequence
-    /// number, of whatever kind. O(log n).
+    /// number, of whatever kind. O(log n). It says nothing of damage: where that
+    /// matters, [`get_entry`](Self::get_entry) does.
     #[must_use]
     pub fn contains(&self, user_key: &[u8], sequence: SequenceNumber) -> bool {
         let newest = Representation::find(&self.rep, user_key, sequence);
         // SAFETY: the position came from this list.
-        newest.is_some_and(|newest| unsafe { self.rep.key(newest) }.1 == sequence)
+        let found = newest.and_then(|newest| unsafe { self.rep.key(newest) });
+        found.is_some_and(|(_, found)| found == sequence)
     }
 
     /// A cursor over the internal entries: every version of every key.

@@ -131,9 +131,46 @@ impl<C: Comparator> MemTableBuilder<C> {
         self
     }
 
-    /// Bytes of checksum per entry. Default none.
+    /// Bytes of checksum per entry. Default none. With a checksum an entry takes eight
+    /// more bytes, from which it is known where it ends whatever its lengths say: no damage
+    /// to an entry makes a reader leave it.
     pub fn protection(mut self, protection: Protection) -> Self {
         self.list.protection = protection;
+        self
+    }
+
+    /// Verifies the order of the entries that a reader comes by, while it seeks as well as
+    /// while it steps. Default off. Searches are then made twice, the second time without the
+    /// help of prefixes.
+    ///
+    /// ```
+    /// use verimem::{Kind, Lookup, MemTable, Protection};
+    ///
+    /// let table = MemTable::builder()
+    ///     .protection(Protection::Eight)
+    ///     .paranoid_checks(true)
+    ///     .verify_checksums_on_seek(true)
+    ///     .build()?;
+    /// table.add(1, Kind::VALUE, b"k", b"v")?;
+    /// assert!(matches!(table.get(b"k", 1)?, Lookup::Found { .. }));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    pub fn paranoid_checks(mut self, on: bool) -> Self {
+        self.list.paranoid_checks = on;
+        self
+    }
+
+    /// Verifies the checksums of the entries that a reader comes by, not only of those that
+    /// it returns. Needs a [`protection`](Self::protection). Default off.
+    pub fn verify_checksums_on_seek(mut self, on: bool) -> Self {
+        self.list.verify_checksums_on_seek = on;
+        self
+    }
+
+    /// Lets [`Error::Corruption`] show the first bytes of the key of a damaged entry; keys
+    /// may be secrets, and errors end in logs. Default off.
+    pub fn show_corrupt_keys(mut self, on: bool) -> Self {
+        self.list.show_corrupt_keys = on;
         self
     }
 

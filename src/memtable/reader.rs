@@ -167,7 +167,14 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
         let mut answer = |user_key: &[u8], newest| {
             let covering = self.covering(user_key);
             let visibility = &self.visibility;
-            let answer = Lookup::read_from(rep, newest, user_key, visibility, covering, never);
+            let way = if rep.is_checked() {
+                Representation::verify_path(rep, user_key, self.snapshot)
+            } else {
+                Ok(())
+            };
+            let answer = way.map_err(Error::from).and_then(|()| {
+                Lookup::read_from(rep, newest, user_key, visibility, covering, never)
+            });
             if let Ok(answer) = &answer {
                 self.table.observe(answer);
             }

@@ -4,6 +4,8 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::marker::PhantomData;
 
+use smallvec::SmallVec;
+
 use super::MemTable;
 use super::counters::BatchCounts;
 use super::door::Side;
@@ -15,6 +17,9 @@ use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::visibility::{Everything, Visibility};
+
+/// Entries of a batch that need no memory to be verified.
+const BATCH: usize = 16;
 
 /// A writer inside of a table: the right to add entries until it is dropped.
 ///
@@ -144,6 +149,70 @@ impl<'t, C: Comparator> Writer<'t, C> {
             return self.insert(&entry);
         }
         self.insert(&entry)
+    }
+
+    /// As [`add`](Self::add), with the [checksum](EntryRef::checksum) that the caller computed
+    /// when it made the entry: what was damaged since is refused (SPEC E10). A table that
+    /// stores no checksums verifies it all the same.
+    ///
+    /// ```
+    /// use verimem::{EntryRef, Error, Kind, MemTable, Protection};
+    ///
+    /// let table = MemTable::builder().protection(Protection::Four).build()?;
+    /// let entry = EntryRef { user_key: b"k", sequence: 1, kind: Kind::VALUE, value: b"v" };
+    /// let checksum = entry.checksum();
+    /// let damaged = EntryRef { value: b"w", ..entry };
+    /// let mut writer = table.writer()?;
+    /// assert!(matches!(writer.add_protected(&damaged, checksum), Err(Error::Corruption(_))));
+    /// writer.add_protected(&entry, checksum)?;
+    /// drop(writer);
+    /// assert_eq!(table.stats().entries, 1);
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`] when the checksum is not that of the entry; as for
+    /// [`add`](Self::add). Nothing is stored or counted then.
+    pub fn add_protected(&mut self, entry: &EntryRef<'_>, checksum: u64) -> Result<()> {
+        Self::checked(entry.sequence, entry.kind, entry.user_key, entry.value)?;
+        self.verify_handed(entry, checksum)?;
+        self.add(entry.sequence, entry.kind, entry.user_key, entry.value)
+    }
+
+    /// As [`add_batch`](Self::add_batch), with a checksum for each entry, as for
+    /// [`add_protected`](Self::add_protected). All are verified before any entry is added.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_batch`](Self::add_batch). Nothing is added when a checksum is not that
+    /// of its entry; `added` is 0 then.
+    pub fn add_batch_protected(
+        &mut self,
+        entries: &[(EntryRef<'_>, u64)],
+    ) -> core::result::Result<(), BatchError> {
+        let mut right: SmallVec<[EntryRef<'_>; BATCH]> = SmallVec::new();
+        let refused = |error| BatchError { added: 0, error };
+        right
+            .try_reserve(entries.len())
+            .map_err(|_| Error::OutOfMemory {
+                requested: entries.len().saturating_mul(size_of::<EntryRef<'_>>()),
+            })
+            .map_err(refused)?;
+        for (entry, checksum) in entries {
+            if entry.sequence <= MAX_SEQUENCE_NUMBER {
+                self.verify_handed(entry, *checksum).map_err(refused)?;
+            }
+            right.push(*entry);
+        }
+        self.add_batch(&right)
+    }
+
+    fn verify_handed(&self, entry: &EntryRef<'_>, checksum: u64) -> Result<()> {
+        if entry.checksum() == checksum {
+            return Ok(());
+        }
+        Err(self.table.rep.checksum_mismatch(entry).into())
     }
 
     /// Deletes all keys from `begin` on and before `end`, as of `sequence`. Nothing

@@ -322,4 +322,17 @@ impl<C: Comparator> SkipList<C> {
             None => Ok(()),
         }
     }
+
+    /// Where a node's record is stored, its guard included, and how many bytes it has: for
+    /// tests that damage it.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn stored(&self, at: Position) -> (*mut u8, usize) {
+        let view = self.view();
+        // SAFETY: positions are nodes found by following links.
+        let start = unsafe { Self::record_start(view, at.get()) };
+        // SAFETY: as above; nothing is damaged yet.
+        let entry = unsafe { self.entry_at(at) }.expect("not damaged yet");
+        let layout = self.check(&entry).expect("it was stored");
+        (start.as_ptr(), self.checks.guard_len() + layout.len)
+    }
 }

@@ -111,7 +111,9 @@ fn e10_a_guard_notices_every_wrong_byte_of_itself_and_of_the_lengths() {
                     // SAFETY: a guard was written there, and its record; both stay.
                     let record = unsafe { GuardedRecord::new(bytes.as_ptr()) };
                     // SAFETY: as above.
-                    let (key, whole) = unsafe { (record.key(), record.entry(protection)) };
+                    let key = unsafe { record.key() };
+                    // SAFETY: as above.
+                    let whole = unsafe { record.entry(protection) };
                     if at < key_at {
                         assert_eq!(key, Err(Corruption::Lengths), "byte {at} by {wrong}");
                         assert_eq!(whole, Err(Corruption::Lengths), "byte {at} by {wrong}");

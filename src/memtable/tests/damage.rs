@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::vec::Vec;
 
 use super::*;
-use crate::Protection;
+use crate::entry::Protection;
 use crate::error::{CorruptKey, Corruption};
 use crate::merge::StringAppend;
 use crate::skiplist::HeightSource;
@@ -290,7 +290,9 @@ fn e10_a_table_may_be_written_to_beside_a_damaged_entry() {
             let (start, len) = places(&table)[index];
             for at in 0..len.min(12) {
                 // SAFETY: inside of the stored entry, which nobody reads now.
-                unsafe { start.add(at).write(0xFF) };
+                let byte = unsafe { start.add(at) };
+                // SAFETY: as above.
+                unsafe { byte.write(0xFF) };
             }
             for (user_key, sequence, ..) in ENTRIES {
                 let mut writer = table.writer().unwrap();
@@ -374,7 +376,9 @@ fn e10_keys_are_shown_if_they_may_be() {
         // SAFETY: the last byte of the stored entry, which nobody reads now.
         let byte = unsafe { start.add(len - 1) };
         // SAFETY: as above.
-        unsafe { byte.write(!byte.read()) };
+        let was = unsafe { byte.read() };
+        // SAFETY: as above.
+        unsafe { byte.write(!was) };
         let Err(Error::Corruption(Corruption::Checksum { sequence: 1, key })) =
             table.get(b"secret", 1)
         else {

@@ -29,6 +29,7 @@
 
 mod counters;
 mod door;
+mod duplicates;
 mod filter;
 mod fold;
 mod lookup;
@@ -45,6 +46,7 @@ mod visible;
 mod writer;
 
 pub use counters::{ReadStats, Stats};
+pub use duplicates::DuplicatePolicy;
 pub use options::MemTableBuilder;
 pub use prefix_hints::PrefixHints;
 pub use reader::Reader;
@@ -93,6 +95,7 @@ pub struct MemTable<C = BytewiseComparator> {
     earliest_sequence: SequenceNumber,
     merge_operator: Option<Arc<dyn MergeOperator>>,
     max_successive_merges: usize,
+    duplicates: DuplicatePolicy,
     filter: Option<Filter>,
     tombstones: Tombstones,
     door: Door,

@@ -1,5 +1,6 @@
 //! What a table can be told.
 
+use super::duplicates::DuplicatePolicy;
 use super::filter::{Filter, FilterOptions};
 use super::{Counters, Door, MemTable, ReadCounters};
 use crate::arena::{ArenaOptions, ArenaPool, Budget, ConcurrentArena};
@@ -35,6 +36,7 @@ pub struct MemTableBuilder<C = BytewiseComparator> {
     track_reads: bool,
     merge_operator: Option<Arc<dyn MergeOperator>>,
     max_successive_merges: usize,
+    duplicates: DuplicatePolicy,
     filter: FilterOptions,
 }
 
@@ -48,6 +50,7 @@ impl<C: Comparator> MemTableBuilder<C> {
             track_reads: false,
             merge_operator: None,
             max_successive_merges: 0,
+            duplicates: DuplicatePolicy::Reject,
             filter: FilterOptions::default(),
         }
     }
@@ -181,6 +184,24 @@ impl<C: Comparator> MemTableBuilder<C> {
         self
     }
 
+    /// What becomes of an entry whose key and sequence number the table has. Default:
+    /// it is refused.
+    ///
+    /// ```
+    /// use verimem::memtable::DuplicatePolicy;
+    /// use verimem::{Kind, Lookup, MemTable};
+    ///
+    /// let table = MemTable::builder().duplicates(DuplicatePolicy::KeepFirst).build()?;
+    /// table.add(1, Kind::VALUE, b"k", b"first")?;
+    /// table.add(1, Kind::VALUE, b"k", b"second")?;
+    /// assert!(matches!(table.get(b"k", 1)?, Lookup::Found { value: b"first", .. }));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
+        self.duplicates = policy;
+        self
+    }
+
     /// Counts reads, see [`MemTable::read_stats`]. Default off.
     pub fn track_reads(mut self, on: bool) -> Self {
         self.track_reads = on;
@@ -281,6 +302,7 @@ impl<C: Comparator> MemTableBuilder<C> {
             earliest_sequence: self.earliest_sequence,
             merge_operator: self.merge_operator,
             max_successive_merges: self.max_successive_merges,
+            duplicates: self.duplicates,
             filter,
             tombstones: Tombstones::new(budget),
             door: Door::new(),

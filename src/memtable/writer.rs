@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::MemTable;
 use super::counters::BatchCounts;
 use super::door::Side;
+use super::duplicates::DuplicatePolicy;
 use crate::arena::Memory;
 use crate::entry::{EntryRef, Protection, encoded_len};
 use crate::error::{Error, Result};
@@ -129,7 +130,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
     ///
     /// [`Error::SequenceTooLarge`],
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::EntryTooLarge`];
-    /// [`Error::Duplicate`] for a key and sequence number that the table has;
+    /// [`Error::Duplicate`] for a key and sequence number that the table has, unless it
+    /// [keeps the first](DuplicatePolicy::KeepFirst);
     /// [`Error::Full`], [`Error::OutOfMemory`]. Nothing is stored or counted then.
     #[inline]
     pub fn add(
@@ -268,7 +270,16 @@ impl<'t, C: Comparator> Writer<'t, C> {
         if fault(&FAULT_MEMTABLE_FILTER_AFTER_LINK) {
             self.table.announce_late(entry);
         }
-        inserted
+        self.unless_kept(inserted)
+    }
+
+    /// Makes nothing of a duplicate, if the table keeps the first.
+    #[inline]
+    fn unless_kept(&self, inserted: Result<()>) -> Result<()> {
+        match inserted {
+            Err(Error::Duplicate) if self.table.duplicates == DuplicatePolicy::KeepFirst => Ok(()),
+            other => other,
+        }
     }
 
     /// Whether this writer folds entries of this kind.
@@ -316,9 +327,25 @@ impl<'t, C: Comparator> Writer<'t, C> {
         if entries.iter().any(special) {
             return self.add_each(entries);
         }
+        entries.iter().for_each(|entry| self.table.announce(entry));
+        let mut done = 0;
+        loop {
+            let Err(refused) = self.insert_batch(&entries[done..]) else {
+                return Ok(());
+            };
+            done += refused.added;
+            let error = refused.error;
+            self.unless_kept(Err(error))
+                .map_err(|error| BatchError { added: done, error })?;
+            done += 1;
+        }
+    }
+
+    /// Inserts entries that the filter knows of, up to the first that is refused.
+    #[inline]
+    fn insert_batch(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let linked = |entry: &EntryRef<'_>| counts.count(entry);
-        entries.iter().for_each(|entry| self.table.announce(entry));
         match self.side {
             // SAFETY: as for `add`.
             Side::Shared => unsafe {
@@ -371,7 +398,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
         };
         // SAFETY: the door keeps other writers out of an exclusive one's way (M1);
         // the memory is the list's own.
-        unsafe { rep.insert_hinted(sharing, memory, hint, &entry, linked) }
+        let inserted = unsafe { rep.insert_hinted(sharing, memory, hint, &entry, linked) };
+        self.unless_kept(inserted)
     }
 
     fn checked<'e>(

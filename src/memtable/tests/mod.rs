@@ -91,7 +91,7 @@ fn w6_the_first_of_two_duplicates_is_kept_if_that_is_asked_for() {
             let expected = if keeps { Ok(()) } else { Err(Error::Duplicate) };
             assert_eq!(writer.add(1, Kind::VALUE, b"b", b"second"), expected);
             assert_eq!(writer.add(1, Kind::DELETION, b"b", b""), expected);
-            let mut hint = crate::Hint::new();
+            let mut hint = crate::skiplist::Hint::new();
             let hinted = writer.add_with_hint(&mut hint, 1, Kind::MERGE, b"b", b"second");
             assert_eq!(hinted, expected);
             drop(writer);

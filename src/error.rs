@@ -1,5 +1,6 @@
 //! The errors of the crate.
 
+use core::fmt;
 use std::borrow::Cow;
 
 use thiserror::Error;
@@ -127,11 +128,84 @@ pub enum Corruption {
         length: usize,
     },
     /// The checksum does not match key, value, kind, sequence number and lengths.
-    #[error("corruption: checksum mismatch at sequence number {sequence}")]
+    #[error("corruption: checksum mismatch at sequence number {sequence}{key}")]
     Checksum {
         /// Sequence number as stored; itself unreliable.
         sequence: u64,
+        /// The key, if it may be shown; as unreliable.
+        key: CorruptKey,
     },
+    /// The lengths of a stored entry are not those that were written.
+    #[error("corruption: the lengths of an entry are damaged")]
+    Lengths,
+    /// An entry does not come after the one before it.
+    #[error("corruption: entries out of order at sequence number {sequence}{key}")]
+    Order {
+        /// Sequence number of the later entry.
+        sequence: u64,
+        /// Its key, if it may be shown.
+        key: CorruptKey,
+    },
+}
+
+/// The beginning of the key of a damaged entry, where the table may
+/// [show it](crate::memtable::MemTableBuilder::show_corrupt_keys).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CorruptKey {
+    /// How many bytes the key has, up to one more than are held; [`HIDDEN`](Self::HIDDEN)
+    /// is the largest number.
+    length: u8,
+    bytes: [u8; Self::MOST],
+}
+
+impl CorruptKey {
+    /// So many bytes of a key are shown.
+    pub const MOST: usize = 22;
+
+    /// No key.
+    pub const HIDDEN: Self = Self {
+        length: u8::MAX,
+        bytes: [0; Self::MOST],
+    };
+
+    /// The beginning of a key.
+    pub(crate) fn shown(user_key: &[u8]) -> Self {
+        let mut bytes = [0; Self::MOST];
+        let held = user_key.len().min(Self::MOST);
+        bytes[..held].copy_from_slice(&user_key[..held]);
+        Self {
+            length: user_key.len().min(Self::MOST + 1) as u8,
+            bytes,
+        }
+    }
+
+    /// The first [`MOST`](Self::MOST) bytes of the key, if it may be shown.
+    #[must_use]
+    pub fn bytes(&self) -> Option<&[u8]> {
+        let held = usize::from(self.length).min(Self::MOST);
+        (self.length != u8::MAX).then(|| &self.bytes[..held])
+    }
+}
+
+/// Nothing, or what follows upon a message.
+impl fmt::Display for CorruptKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(bytes) = self.bytes() else {
+            return Ok(());
+        };
+        let more = if usize::from(self.length) > Self::MOST {
+            "..."
+        } else {
+            ""
+        };
+        write!(f, " of key \"{}\"{more}", bytes.escape_ascii())
+    }
+}
+
+impl fmt::Debug for CorruptKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CorruptKey").field(&self.bytes()).finish()
+    }
 }
 
 /// Why operands could not be folded.
@@ -168,7 +242,14 @@ mod tests {
             requested: 10,
             available: 3,
         };
-        let mismatch = Corruption::Checksum { sequence: 7 };
+        let mismatch = Corruption::Checksum {
+            sequence: 7,
+            key: CorruptKey::HIDDEN,
+        };
+        let order = |key: &[u8]| Corruption::Order {
+            sequence: 7,
+            key: CorruptKey::shown(key),
+        };
         for (error, message) in [
             (full, "the arena is full: 10 bytes asked for, 3 left"),
             (
@@ -196,6 +277,15 @@ mod tests {
             (
                 mismatch.into(),
                 "corruption: checksum mismatch at sequence number 7",
+            ),
+            (
+                order(b"k\xFF").into(),
+                "corruption: entries out of order at sequence number 7 of key \"k\\xff\"",
+            ),
+            (
+                order(b"12345678901234567890123").into(),
+                "corruption: entries out of order at sequence number 7 \
+                 of key \"1234567890123456789012\"...",
             ),
         ] {
             assert_eq!(error.to_string(), message);

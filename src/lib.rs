@@ -42,7 +42,7 @@ mod tombstones;
 mod visibility;
 
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
-pub use error::{Corruption, Error, Result};
+pub use error::{CorruptKey, Corruption, Error, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
     PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator, Timestamp,

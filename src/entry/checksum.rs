@@ -62,13 +62,24 @@ impl Protection {
         if self.is_empty() {
             return [0; 8];
         }
+        entry.checksum().to_le_bytes()
+    }
+}
+
+impl EntryRef<'_> {
+    /// The checksum of the entry in full, whatever of it a table stores: it covers key,
+    /// value, kind, sequence number and both lengths (SPEC E10).
+    ///
+    /// A batch may compute it as early as it has the entry, and hand it on with it:
+    /// [`Writer::add_protected`](crate::Writer::add_protected) verifies it.
+    #[must_use]
+    pub fn checksum(&self) -> u64 {
         let mut fixed = [0; 24];
-        fixed[..8].copy_from_slice(&(entry.user_key.len() as u64).to_le_bytes());
-        fixed[8..16].copy_from_slice(&(entry.value.len() as u64).to_le_bytes());
-        fixed[16..].copy_from_slice(&entry.tag().to_le_bytes());
-        let hash = xxh3_64_with_seed(entry.user_key, 1)
-            ^ xxh3_64_with_seed(entry.value, 2)
-            ^ xxh3_64_with_seed(&fixed, 3);
-        hash.to_le_bytes()
+        fixed[..8].copy_from_slice(&(self.user_key.len() as u64).to_le_bytes());
+        fixed[8..16].copy_from_slice(&(self.value.len() as u64).to_le_bytes());
+        fixed[16..].copy_from_slice(&self.tag().to_le_bytes());
+        xxh3_64_with_seed(self.user_key, 1)
+            ^ xxh3_64_with_seed(self.value, 2)
+            ^ xxh3_64_with_seed(&fixed, 3)
     }
 }

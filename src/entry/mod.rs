@@ -7,9 +7,11 @@
 //!
 //! An internal key is a user key with its eight-byte tag. The record is what
 //! nodes hold, and the format in which entries are exchanged and fuzzed.
-//! [`decode`] takes hostile bytes; reading a node uses the same layout.
+//! [`decode`] takes hostile bytes; reading a node uses the same layout. In a node,
+//! a record with a checksum has a [guard](guard) in front.
 
 mod checksum;
+mod guard;
 mod limits;
 mod lookup_key;
 mod record;
@@ -17,6 +19,7 @@ mod record;
 mod tests;
 
 pub use checksum::Protection;
+pub(crate) use guard::{GUARD_LEN, GuardedRecord, write_guarded};
 pub(crate) use limits::{Layout, MAX_USER_KEY_LEN};
 pub use lookup_key::LookupKey;
 pub use record::{EntryRef, decode, encode, encoded_len};

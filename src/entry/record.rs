@@ -3,7 +3,7 @@
 use super::limits::TAG_LEN;
 use super::{Layout, Protection};
 use crate::codec::{decode_varint32, write_varint32};
-use crate::error::{Corruption, Error, Result};
+use crate::error::{CorruptKey, Corruption, Error, Result};
 use crate::key::{Kind, MAX_SEQUENCE_NUMBER, SequenceNumber, pack_tag, tag_kind, tag_sequence};
 
 /// One entry, borrowed from wherever its record is.
@@ -130,14 +130,15 @@ pub fn decode(input: &[u8], protection: Protection) -> Result<(EntryRef<'_>, &[u
     if protection.checksum(&entry)[..protection.len()] != *checksum {
         return Err(Corruption::Checksum {
             sequence: entry.sequence,
+            key: CorruptKey::HIDDEN,
         }
         .into());
     }
     Ok((entry, rest))
 }
 
-/// A record inside of an arena, known to be whole: its lengths are believed
-/// before its checksum is verified.
+/// A record without a checksum inside of an arena: its lengths are believed. One with
+/// a checksum is a [`GuardedRecord`](super::GuardedRecord).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawRecord {
     start: *const u8,
@@ -226,32 +227,11 @@ impl RawRecord {
 
     /// The whole entry.
     ///
-    /// # Errors
-    ///
-    /// [`Error::Corruption`] when the checksum differs.
-    ///
-    /// # Safety
-    ///
-    /// As for [`RawRecord::new`], for the whole of `'a`; the record has a checksum
-    /// of that protection.
-    #[inline]
-    pub(crate) unsafe fn entry<'a>(self, protection: Protection) -> Result<EntryRef<'a>> {
-        // SAFETY: passed on from the caller.
-        let entry = unsafe { self.unchecked() };
-        if !protection.is_empty() {
-            // SAFETY: as above.
-            unsafe { self.check(protection) }?;
-        }
-        Ok(entry)
-    }
-
-    /// The whole entry, whatever its checksum.
-    ///
     /// # Safety
     ///
     /// As for [`RawRecord::new`], for the whole of `'a`.
     #[inline(always)]
-    unsafe fn unchecked<'a>(self) -> EntryRef<'a> {
+    pub(crate) unsafe fn entry<'a>(self) -> EntryRef<'a> {
         // SAFETY: passed on from the caller.
         let place = unsafe { self.user_key() };
         // SAFETY: as above.
@@ -265,33 +245,6 @@ impl RawRecord {
             // SAFETY: the caller keeps the value readable for `'a`.
             value: unsafe { core::slice::from_raw_parts(value, value_len) },
         }
-    }
-
-    /// Compares the checksum stored behind the value. Decodes for itself, so that
-    /// an entry without one stays in registers.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corruption`] when it differs.
-    ///
-    /// # Safety
-    ///
-    /// As for [`RawRecord::new`]; the record has a checksum of that protection.
-    #[inline(never)]
-    unsafe fn check(self, protection: Protection) -> Result<()> {
-        // SAFETY: passed on from the caller.
-        let entry = unsafe { self.unchecked() };
-        // SAFETY: as above.
-        let end = unsafe { self.len() };
-        // SAFETY: the checksum follows the value.
-        let stored = unsafe { self.start.add(end) };
-        // SAFETY: it has `protection.len()` bytes.
-        let stored = unsafe { core::slice::from_raw_parts(stored, protection.len()) };
-        if protection.checksum(&entry)[..protection.len()] == *stored {
-            return Ok(());
-        }
-        let sequence = entry.sequence;
-        Err(Corruption::Checksum { sequence }.into())
     }
 }
 

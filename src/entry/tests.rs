@@ -37,7 +37,22 @@ fn e1_records_round_trip_and_have_the_length_that_was_said() {
                 // SAFETY: a record begins there, and stays.
                 let raw = unsafe { RawRecord::new(bytes[1..].as_ptr()) };
                 // SAFETY: as above.
-                assert_eq!(unsafe { raw.entry(protection) }, Ok(entry));
+                assert_eq!(unsafe { raw.entry() }, entry);
+                if protection.is_empty() {
+                    continue;
+                }
+                let layout = Layout::new(key_len, value_len, protection).unwrap();
+                let mut guarded = std::vec![0; GUARD_LEN + len];
+                write_guarded(&mut guarded, &entry, &layout, protection);
+                assert_eq!(guarded[GUARD_LEN..], bytes[1..=len]);
+                // SAFETY: a guard begins there, and its record stays.
+                let record = unsafe { GuardedRecord::new(guarded.as_ptr()) };
+                // SAFETY: as above.
+                assert_eq!(unsafe { record.entry(protection) }, Ok(entry));
+                // SAFETY: as above.
+                assert_eq!(unsafe { record.key() }, Ok((entry.user_key, entry.tag())));
+                // SAFETY: as above.
+                assert_eq!(unsafe { record.len() }, Ok(len));
             }
         }
     }
@@ -71,6 +86,65 @@ fn e10_every_flipped_bit_is_noticed() {
         let decoded = decode(&broken, Protection::Eight);
         assert!(matches!(decoded, Err(Error::Corruption(_))), "bit {bit}");
     }
+}
+
+/// Every value that each byte can take: no wrong byte makes a guarded record lie about
+/// where it ends, and what it says of its key is what was written unless the key itself is
+/// wrong. A read outside of the exact allocation is one that AddressSanitizer and Miri see.
+#[test]
+fn e10_a_guard_notices_every_wrong_byte_of_itself_and_of_the_lengths() {
+    let long = std::vec![b'k'; 200];
+    for (key_len, value_len) in [(0, 0), (1, 0), (5, 3), (119, 1), (120, 130), (200, 0)] {
+        for protection in PROTECTIONS.into_iter().skip(1) {
+            let entry = entry(&long[..key_len], &long[..value_len]);
+            let layout = Layout::new(key_len, value_len, protection).unwrap();
+            let mut bytes = std::vec![0; GUARD_LEN + layout.len].into_boxed_slice();
+            write_guarded(&mut bytes, &entry, &layout, protection);
+            let key_at = GUARD_LEN + crate::codec::varint_length(key_len as u64 + 8);
+            for at in 0..bytes.len() {
+                for wrong in if cfg!(miri) {
+                    [1, 0x80, 0xFF].to_vec()
+                } else {
+                    (1..=255).collect()
+                } {
+                    bytes[at] ^= wrong;
+                    // SAFETY: a guard was written there, and its record; both stay.
+                    let record = unsafe { GuardedRecord::new(bytes.as_ptr()) };
+                    // SAFETY: as above.
+                    let key = unsafe { record.key() };
+                    // SAFETY: as above.
+                    let whole = unsafe { record.entry(protection) };
+                    if at < key_at {
+                        assert_eq!(key, Err(Corruption::Lengths), "byte {at} by {wrong}");
+                        assert_eq!(whole, Err(Corruption::Lengths), "byte {at} by {wrong}");
+                    } else {
+                        assert_eq!(key.unwrap().0.len(), key_len);
+                        // A short checksum may miss it; then the parts are still inside.
+                        assert!(whole.is_err() || protection != Protection::Eight);
+                    }
+                    bytes[at] ^= wrong;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn e10_a_guard_belongs_to_its_place() {
+    let layout = Layout::new(1, 1, Protection::One).unwrap();
+    let len = GUARD_LEN + layout.len;
+    let mut bytes = std::vec![0; 2 * len];
+    write_guarded(
+        &mut bytes[..len],
+        &entry(b"k", b"v"),
+        &layout,
+        Protection::One,
+    );
+    bytes.copy_within(..len, len);
+    // SAFETY: what `write_guarded` wrote lies there, if at another place, and stays.
+    let moved = unsafe { GuardedRecord::new(bytes[len..].as_ptr()) };
+    // SAFETY: as above.
+    assert_eq!(unsafe { moved.key() }, Err(Corruption::Lengths));
 }
 
 #[test]

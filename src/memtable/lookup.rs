@@ -1,7 +1,7 @@
 //! How a representation answers a point lookup.
 
 use crate::entry::EntryRef;
-use crate::error::{Error, Result};
+use crate::error::{Corruption, Error, Result};
 use crate::key::{
     Comparator, Kind, SequenceNumber, Timestamp, Version, split_timestamp, with_timestamp,
     without_timestamp,
@@ -33,7 +33,8 @@ pub(super) fn newest<R: Representation>(
 ) -> Result<Option<R::Position>> {
     let found = find(rep, user_key, sight)?;
     let mut versions = Versions::new(rep, user_key, sight);
-    Ok(found.and_then(|found| versions.visible_from(found)))
+    let visible = found.map(|found| versions.visible_from(found));
+    Ok(visible.transpose()?.flatten())
 }
 
 /// The first entry of `user_key` from the snapshot on, or from the timestamp on where
@@ -44,8 +45,25 @@ fn find<R: Representation>(
     user_key: &[u8],
     sight: &Sight<'_, impl Visibility>,
 ) -> Result<Option<R::Position>> {
-    with_timestamp(rep.comparator(), user_key, sight.timestamp, |user_key| {
+    let found = with_timestamp(rep.comparator(), user_key, sight.timestamp, |user_key| {
         Ok(rep.find(user_key, sight.snapshot))
+    })?;
+    verify_way(rep, user_key, sight)?;
+    Ok(found)
+}
+
+/// Verifies what such a search came by, as closely as the table was asked to.
+#[inline(always)]
+pub(super) fn verify_way<R: Representation>(
+    rep: &R,
+    user_key: &[u8],
+    sight: &Sight<'_, impl Visibility>,
+) -> Result<()> {
+    if !rep.is_checked() {
+        return Ok(());
+    }
+    with_timestamp(rep.comparator(), user_key, sight.timestamp, |user_key| {
+        Ok(rep.verify_path(user_key, sight.snapshot)?)
     })
 }
 
@@ -90,7 +108,8 @@ impl<'a> Lookup<'a> {
     ) -> Result<T> {
         let covering = query.covering;
         let mut versions = Versions::new(rep, query.user_key, &query.sight);
-        let Some(position) = newest.and_then(|newest| versions.visible_from(newest)) else {
+        let newest = newest.map(|newest| versions.visible_from(newest));
+        let Some(position) = newest.transpose()?.flatten() else {
             return Ok(part(Self::uncovered::<R::Comparator>(covering)));
         };
         // SAFETY: the position came from this representation.
@@ -134,7 +153,7 @@ impl<'a> Lookup<'a> {
             if enough(&operands) {
                 break MergeBase::Unneeded;
             }
-            let older = versions.visible_after(position);
+            let older = versions.visible_after(position)?;
             // SAFETY: the position came from this representation.
             let entry = older.map(|older| unsafe { versions.rep.entry(older) });
             let entry = entry.transpose()?;
@@ -214,34 +233,40 @@ impl<'a, 'k, R: Representation, V: Visibility> Versions<'a, 'k, R, V> {
 
     /// The first visible version at or after one of them.
     #[inline(always)]
-    fn visible_from(&mut self, position: R::Position) -> Option<R::Position> {
+    fn visible_from(&mut self, position: R::Position) -> Result<Option<R::Position>> {
         // Not even the number is read where all are visible.
         if !Self::STAMPED && self.sight.visibility.min_uncommitted() == SequenceNumber::MAX {
-            return Some(position);
+            return Ok(Some(position));
         }
         // SAFETY: the position came from this representation.
-        let (_, sequence) = unsafe { self.rep.key(position) };
+        let (_, sequence) = unsafe { self.rep.key(position) }.ok_or(Corruption::Lengths)?;
         if self.sees(sequence) {
-            return Some(position);
+            return Ok(Some(position));
         }
         self.visible_after(position)
     }
 
     /// The first visible version after one of them.
-    fn visible_after(&mut self, mut position: R::Position) -> Option<R::Position> {
+    fn visible_after(&mut self, mut position: R::Position) -> Result<Option<R::Position>> {
         loop {
             // SAFETY: the position came from this representation.
-            position = unsafe { self.rep.next(&mut self.trail, position) }?;
+            let next = unsafe { self.rep.next(&mut self.trail, position) };
+            if self.rep.is_checked() {
+                // SAFETY: as above.
+                unsafe { self.rep.verify_step(Some(position), next) }?;
+            }
+            let Some(next) = next else { return Ok(None) };
+            position = next;
             // SAFETY: as above.
-            let (found, sequence) = unsafe { self.rep.key(position) };
+            let (found, sequence) = unsafe { self.rep.key(position) }.ok_or(Corruption::Lengths)?;
             let comparator = self.rep.comparator();
             let found = without_timestamp::<R::Comparator>(found);
             let order = comparator.compare_without_timestamp(found, self.user_key);
             if order.is_ne() {
-                return None;
+                return Ok(None);
             }
             if self.sees(sequence) {
-                return Some(position);
+                return Ok(Some(position));
             }
         }
     }

@@ -29,6 +29,7 @@
 
 mod counters;
 mod door;
+mod duplicates;
 mod filter;
 mod fold;
 mod lookup;
@@ -47,6 +48,7 @@ mod visible;
 mod writer;
 
 pub use counters::{ReadStats, Stats};
+pub use duplicates::DuplicatePolicy;
 pub use options::MemTableBuilder;
 pub use prefix_hints::PrefixHints;
 pub use reader::Reader;
@@ -100,6 +102,7 @@ pub struct MemTable<C = BytewiseComparator> {
     earliest_sequence: SequenceNumber,
     merge_operator: Option<Arc<dyn MergeOperator>>,
     max_successive_merges: usize,
+    duplicates: DuplicatePolicy,
     filter: Option<Filter>,
     tombstones: Tombstones,
     door: Door,
@@ -264,12 +267,13 @@ impl<C: Comparator> MemTable<C> {
     }
 
     /// True when the table has an entry with exactly this key, timestamp included where
-    /// keys have any, and sequence number, of whatever kind. O(log n).
+    /// keys have any, and sequence number, of whatever kind. O(log n). It says nothing of
+    /// damage: where that matters, [`get_entry`](Self::get_entry) does.
     #[must_use]
     pub fn contains(&self, user_key: &[u8], sequence: SequenceNumber) -> bool {
         let newest = Representation::find(&self.rep, user_key, sequence);
         // SAFETY: the position came from this list.
-        let newest = newest.map(|newest| unsafe { self.rep.key(newest) });
+        let newest = newest.and_then(|newest| unsafe { self.rep.key(newest) });
         newest.is_some_and(|(found, newest)| {
             let other = || self.comparator().compare(found, user_key).is_ne();
             newest == sequence && !(C::TIMESTAMP_LEN != 0 && other())

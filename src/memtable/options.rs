@@ -1,5 +1,6 @@
 //! What a table can be told.
 
+use super::duplicates::DuplicatePolicy;
 use super::filter::{Filter, FilterOptions};
 use super::{Counters, Door, MemTable, ReadCounters};
 use crate::arena::{ArenaOptions, ArenaPool, Budget, ConcurrentArena};
@@ -35,6 +36,7 @@ pub struct MemTableBuilder<C = BytewiseComparator> {
     track_reads: bool,
     merge_operator: Option<Arc<dyn MergeOperator>>,
     max_successive_merges: usize,
+    duplicates: DuplicatePolicy,
     filter: FilterOptions,
 }
 
@@ -48,6 +50,7 @@ impl<C: Comparator> MemTableBuilder<C> {
             track_reads: false,
             merge_operator: None,
             max_successive_merges: 0,
+            duplicates: DuplicatePolicy::Reject,
             filter: FilterOptions::default(),
         }
     }
@@ -131,9 +134,46 @@ impl<C: Comparator> MemTableBuilder<C> {
         self
     }
 
-    /// Bytes of checksum per entry. Default none.
+    /// Bytes of checksum per entry. Default none. With a checksum an entry takes eight
+    /// more bytes, from which it is known where it ends whatever its lengths say: no damage
+    /// to an entry makes a reader leave it.
     pub fn protection(mut self, protection: Protection) -> Self {
         self.list.protection = protection;
+        self
+    }
+
+    /// Verifies the order of the entries that a reader comes by, while it seeks as well as
+    /// while it steps. Default off. Searches are then made twice, the second time without the
+    /// help of prefixes.
+    ///
+    /// ```
+    /// use verimem::{Kind, Lookup, MemTable, Protection};
+    ///
+    /// let table = MemTable::builder()
+    ///     .protection(Protection::Eight)
+    ///     .paranoid_checks(true)
+    ///     .verify_checksums_on_seek(true)
+    ///     .build()?;
+    /// table.add(1, Kind::VALUE, b"k", b"v")?;
+    /// assert!(matches!(table.get(b"k", 1)?, Lookup::Found { .. }));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    pub fn paranoid_checks(mut self, on: bool) -> Self {
+        self.list.paranoid_checks = on;
+        self
+    }
+
+    /// Verifies the checksums of the entries that a reader comes by, not only of those that
+    /// it returns. Needs a [`protection`](Self::protection). Default off.
+    pub fn verify_checksums_on_seek(mut self, on: bool) -> Self {
+        self.list.verify_checksums_on_seek = on;
+        self
+    }
+
+    /// Lets [`Error::Corruption`] show the first bytes of the key of a damaged entry; keys
+    /// may be secrets, and errors end in logs. Default off.
+    pub fn show_corrupt_keys(mut self, on: bool) -> Self {
+        self.list.show_corrupt_keys = on;
         self
     }
 
@@ -141,6 +181,24 @@ impl<C: Comparator> MemTableBuilder<C> {
     /// [`MemTable::stats`], not enforced. Default 0.
     pub fn earliest_sequence(mut self, sequence: SequenceNumber) -> Self {
         self.earliest_sequence = sequence;
+        self
+    }
+
+    /// What becomes of an entry whose key and sequence number the table has. Default:
+    /// it is refused.
+    ///
+    /// ```
+    /// use verimem::memtable::DuplicatePolicy;
+    /// use verimem::{Kind, Lookup, MemTable};
+    ///
+    /// let table = MemTable::builder().duplicates(DuplicatePolicy::KeepFirst).build()?;
+    /// table.add(1, Kind::VALUE, b"k", b"first")?;
+    /// table.add(1, Kind::VALUE, b"k", b"second")?;
+    /// assert!(matches!(table.get(b"k", 1)?, Lookup::Found { value: b"first", .. }));
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
+        self.duplicates = policy;
         self
     }
 
@@ -244,6 +302,7 @@ impl<C: Comparator> MemTableBuilder<C> {
             earliest_sequence: self.earliest_sequence,
             merge_operator: self.merge_operator,
             max_successive_merges: self.max_successive_merges,
+            duplicates: self.duplicates,
             filter,
             tombstones: Tombstones::new(budget),
             door: Door::new(),

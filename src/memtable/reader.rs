@@ -5,7 +5,7 @@ use core::fmt;
 use smallvec::SmallVec;
 
 use super::MemTable;
-use super::lookup::{Query, Stamped, never};
+use super::lookup::{Query, Stamped, never, verify_way};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber, Timestamp, Version};
 use crate::lookup::Lookup;
@@ -230,7 +230,9 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
             })?;
         let rep = &self.table.rep;
         let mut answer = |user_key: &[u8], newest| {
-            let answer = Lookup::read_from(rep, newest, &self.query(user_key), never, |one| one);
+            let query = self.query(user_key);
+            let answer = verify_way(rep, user_key, &query.sight)
+                .and_then(|()| Lookup::read_from(rep, newest, &query, never, |one| one));
             if let Ok((lookup, _)) = &answer {
                 self.table.observe(lookup);
             }

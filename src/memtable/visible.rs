@@ -325,12 +325,16 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
 
     /// From the first entry of some key on, finds a visible one.
     fn settle_forward(&mut self) -> Result<()> {
-        self.find_forward().or_else(|e| self.give_up(e))
+        self.find_forward()
+            .and_then(|()| self.cursor.status())
+            .or_else(|e| self.give_up(e))
     }
 
     /// From some entry of a key on, finds a visible one, going backward.
     fn settle_backward(&mut self) -> Result<()> {
-        self.find_backward().or_else(|e| self.give_up(e))
+        self.find_backward()
+            .and_then(|()| self.cursor.status())
+            .or_else(|e| self.give_up(e))
     }
 
     fn find_forward(&mut self) -> Result<()> {

@@ -4,9 +4,12 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::marker::PhantomData;
 
+use smallvec::SmallVec;
+
 use super::MemTable;
 use super::counters::BatchCounts;
 use super::door::Side;
+use super::duplicates::DuplicatePolicy;
 use crate::arena::Memory;
 use crate::entry::{EntryRef, Protection, encoded_len};
 use crate::error::{Error, Result};
@@ -18,6 +21,9 @@ use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::visibility::{Everything, Visibility};
+
+/// Entries of a batch that need no memory to be verified.
+const BATCH: usize = 16;
 
 /// A writer inside of a table: the right to add entries until it is dropped.
 ///
@@ -129,7 +135,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
     ///
     /// [`Error::SequenceTooLarge`], [`Error::InvalidTimestamp`],
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::EntryTooLarge`];
-    /// [`Error::Duplicate`] for a key and sequence number that the table has;
+    /// [`Error::Duplicate`] for a key and sequence number that the table has, unless it
+    /// [keeps the first](DuplicatePolicy::KeepFirst);
     /// [`Error::Full`], [`Error::OutOfMemory`]. Nothing is stored or counted then.
     #[inline]
     pub fn add(
@@ -149,6 +156,70 @@ impl<'t, C: Comparator> Writer<'t, C> {
             return self.insert(&entry);
         }
         self.insert(&entry)
+    }
+
+    /// As [`add`](Self::add), with the [checksum](EntryRef::checksum) that the caller computed
+    /// when it made the entry: what was damaged since is refused (SPEC E10). A table that
+    /// stores no checksums verifies it all the same.
+    ///
+    /// ```
+    /// use verimem::{EntryRef, Error, Kind, MemTable, Protection};
+    ///
+    /// let table = MemTable::builder().protection(Protection::Four).build()?;
+    /// let entry = EntryRef { user_key: b"k", sequence: 1, kind: Kind::VALUE, value: b"v" };
+    /// let checksum = entry.checksum();
+    /// let damaged = EntryRef { value: b"w", ..entry };
+    /// let mut writer = table.writer()?;
+    /// assert!(matches!(writer.add_protected(&damaged, checksum), Err(Error::Corruption(_))));
+    /// writer.add_protected(&entry, checksum)?;
+    /// drop(writer);
+    /// assert_eq!(table.stats().entries, 1);
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`] when the checksum is not that of the entry; as for
+    /// [`add`](Self::add). Nothing is stored or counted then.
+    pub fn add_protected(&mut self, entry: &EntryRef<'_>, checksum: u64) -> Result<()> {
+        Self::checked(entry.sequence, entry.kind, entry.user_key, entry.value)?;
+        self.verify_handed(entry, checksum)?;
+        self.add(entry.sequence, entry.kind, entry.user_key, entry.value)
+    }
+
+    /// As [`add_batch`](Self::add_batch), with a checksum for each entry, as for
+    /// [`add_protected`](Self::add_protected). All are verified before any entry is added.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_batch`](Self::add_batch). Nothing is added when a checksum is not that
+    /// of its entry; `added` is 0 then.
+    pub fn add_batch_protected(
+        &mut self,
+        entries: &[(EntryRef<'_>, u64)],
+    ) -> core::result::Result<(), BatchError> {
+        let mut right: SmallVec<[EntryRef<'_>; BATCH]> = SmallVec::new();
+        let refused = |error| BatchError { added: 0, error };
+        right
+            .try_reserve(entries.len())
+            .map_err(|_| Error::OutOfMemory {
+                requested: entries.len().saturating_mul(size_of::<EntryRef<'_>>()),
+            })
+            .map_err(refused)?;
+        for (entry, checksum) in entries {
+            if entry.sequence <= MAX_SEQUENCE_NUMBER {
+                self.verify_handed(entry, *checksum).map_err(refused)?;
+            }
+            right.push(*entry);
+        }
+        self.add_batch(&right)
+    }
+
+    fn verify_handed(&self, entry: &EntryRef<'_>, checksum: u64) -> Result<()> {
+        if entry.checksum() == checksum {
+            return Ok(());
+        }
+        Err(self.table.rep.checksum_mismatch(entry).into())
     }
 
     /// Deletes all keys from `begin` on and before `end`, as of `sequence`. Nothing
@@ -215,7 +286,16 @@ impl<'t, C: Comparator> Writer<'t, C> {
         if fault(&FAULT_MEMTABLE_FILTER_AFTER_LINK) {
             self.table.announce_late(entry);
         }
-        inserted
+        self.unless_kept(inserted)
+    }
+
+    /// Makes nothing of a duplicate, if the table keeps the first.
+    #[inline]
+    fn unless_kept(&self, inserted: Result<()>) -> Result<()> {
+        match inserted {
+            Err(Error::Duplicate) if self.table.duplicates == DuplicatePolicy::KeepFirst => Ok(()),
+            other => other,
+        }
     }
 
     /// Whether this writer folds entries of this kind.
@@ -266,10 +346,26 @@ impl<'t, C: Comparator> Writer<'t, C> {
         if entries.iter().any(special) {
             return self.add_each(entries);
         }
+        entries.iter().for_each(|entry| self.table.announce(entry));
+        let mut done = 0;
+        loop {
+            let Err(refused) = self.insert_batch(&entries[done..]) else {
+                return Ok(());
+            };
+            done += refused.added;
+            let error = refused.error;
+            self.unless_kept(Err(error))
+                .map_err(|error| BatchError { added: done, error })?;
+            done += 1;
+        }
+    }
+
+    /// Inserts entries that the filter knows of, up to the first that is refused.
+    #[inline]
+    fn insert_batch(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let comparator = rep.comparator();
         let linked = |entry: &EntryRef<'_>| counts.count(comparator, entry);
-        entries.iter().for_each(|entry| self.table.announce(entry));
         match self.side {
             // SAFETY: as for `add`.
             Side::Shared => unsafe {
@@ -323,7 +419,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
         };
         // SAFETY: the door keeps other writers out of an exclusive one's way (M1);
         // the memory is the list's own.
-        unsafe { rep.insert_hinted(sharing, memory, hint, &entry, linked) }
+        let inserted = unsafe { rep.insert_hinted(sharing, memory, hint, &entry, linked) };
+        self.unless_kept(inserted)
     }
 
     fn checked<'e>(

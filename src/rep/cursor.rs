@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{Representation, Sealed};
 use crate::entry::EntryRef;
-use crate::error::Result;
+use crate::error::{Corruption, Result};
 use crate::key::SequenceNumber;
 use crate::sync::Arc;
 use crate::tombstones::Tombstones;
@@ -89,6 +89,9 @@ pub struct Cursor<H: Handle> {
     handle: H,
     position: Option<<H::Rep as Representation>::Position>,
     trail: <H::Rep as Representation>::Trail,
+    /// Why the cursor is at no entry, if that is not the end; only in a representation
+    /// that is checked.
+    damage: Option<Corruption>,
 }
 
 impl<H: Handle> Cursor<H> {
@@ -98,12 +101,55 @@ impl<H: Handle> Cursor<H> {
             handle,
             position: None,
             trail: Default::default(),
+            damage: None,
         }
     }
 
     /// Goes to no entry.
     pub fn clear(&mut self) {
         self.position = None;
+        self.damage = None;
+    }
+
+    /// Whether the cursor is at no entry because it came by a damaged one (SPEC E10).
+    /// [`entry`](Self::entry) says the same, so that a loop over entries need not ask.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corruption`](crate::Error::Corruption): lengths that are not those that were
+    /// written; if the table is told to look, entries out of order, and checksums that differ.
+    #[inline]
+    pub fn status(&self) -> Result<()> {
+        self.damage.map_or(Ok(()), |damage| Err(damage.into()))
+    }
+
+    /// Verifies a search, and where it led.
+    #[inline(always)]
+    fn verify_search(&mut self, sought: Option<(&[u8], SequenceNumber)>) {
+        if self.handle.rep().is_checked() {
+            self.verify(sought, None, self.position);
+        }
+    }
+
+    /// Verifies what the cursor came by, and goes to no entry if that is damaged.
+    #[cold]
+    #[inline(never)]
+    fn verify(
+        &mut self,
+        sought: Option<(&[u8], SequenceNumber)>,
+        before: Option<<H::Rep as Representation>::Position>,
+        after: Option<<H::Rep as Representation>::Position>,
+    ) {
+        let rep = self.handle.rep();
+        let way = sought.map_or(Ok(()), |(user_key, sequence)| {
+            rep.verify_path(user_key, sequence)
+        });
+        // SAFETY: the positions came from this handle's representation.
+        let verdict = way.and_then(|()| unsafe { rep.verify_step(before, after) });
+        self.damage = verdict.err();
+        if self.damage.is_some() {
+            self.position = None;
+        }
     }
 
     #[inline(always)]
@@ -135,6 +181,7 @@ impl<H: Handle> Cursor<H> {
         self.observe_seek();
         let rep = self.handle.rep();
         self.position = rep.seek(&mut self.trail, user_key, sequence);
+        self.verify_search(Some((user_key, sequence)));
     }
 
     /// Goes to the last entry at or before `(user_key, sequence)`. O(log n).
@@ -142,6 +189,7 @@ impl<H: Handle> Cursor<H> {
         self.observe_seek();
         H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().seek_for_prev(user_key, sequence);
+        self.verify_search(Some((user_key, sequence)));
     }
 
     /// Goes to the last entry before `(user_key, sequence)`. O(log n).
@@ -149,12 +197,14 @@ impl<H: Handle> Cursor<H> {
         self.observe_seek();
         H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().seek_before(user_key, sequence);
+        self.verify_search(Some((user_key, sequence)));
     }
 
     /// Goes to the first entry. O(1).
     pub fn seek_to_first(&mut self) {
         self.observe_seek();
         self.position = self.handle.rep().first(&mut self.trail);
+        self.verify_search(None);
     }
 
     /// Goes to the last entry. O(log n).
@@ -162,6 +212,7 @@ impl<H: Handle> Cursor<H> {
         self.observe_seek();
         H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().last();
+        self.verify_search(None);
     }
 
     /// Goes to an entry at random. O(log n).
@@ -169,6 +220,7 @@ impl<H: Handle> Cursor<H> {
         self.observe_seek();
         H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().random();
+        self.verify_search(None);
     }
 
     /// Goes to the next entry, or past the end. O(1).
@@ -178,6 +230,9 @@ impl<H: Handle> Cursor<H> {
             self.observe_step();
             // SAFETY: the position came from this handle's representation.
             self.position = unsafe { self.handle.rep().next(&mut self.trail, position) };
+            if self.handle.rep().is_checked() {
+                self.verify(None, Some(position), self.position);
+            }
         }
     }
 
@@ -188,6 +243,26 @@ impl<H: Handle> Cursor<H> {
             self.observe_step();
             // SAFETY: the position came from this handle's representation.
             self.position = unsafe { self.handle.rep().prev(&mut self.trail, position) };
+            if self.handle.rep().is_checked() {
+                self.verify_prev(position);
+            }
+        }
+    }
+
+    /// Verifies a step back: it may have been a search for the place it began at.
+    #[cold]
+    #[inline(never)]
+    fn verify_prev(&mut self, from: <H::Rep as Representation>::Position) {
+        let rep = self.handle.rep();
+        // SAFETY: the position came from this handle's representation.
+        let sought = unsafe { rep.key(from) };
+        let way = sought.map_or(Err(Corruption::Lengths), |(user_key, sequence)| {
+            rep.verify_path(user_key, sequence)
+        });
+        self.verify(None, self.position, Some(from));
+        if let Err(damage) = way {
+            self.damage = Some(damage);
+            self.position = None;
         }
     }
 
@@ -196,8 +271,7 @@ impl<H: Handle> Cursor<H> {
     #[inline]
     pub fn key(&self) -> Option<(&[u8], SequenceNumber)> {
         // SAFETY: the position came from this handle's representation.
-        self.position
-            .map(|position| unsafe { self.handle.rep().key(position) })
+        unsafe { self.handle.rep().key(self.position?) }
     }
 
     /// The entry at the cursor, or `None` at no entry. O(1), and O(length) with
@@ -205,13 +279,15 @@ impl<H: Handle> Cursor<H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corruption`](crate::Error::Corruption) when the checksum differs.
+    /// [`Error::Corruption`](crate::Error::Corruption) when the checksum differs, and as for
+    /// [`status`](Self::status).
     #[inline]
     pub fn entry(&self) -> Result<Option<EntryRef<'_>>> {
+        let Some(position) = self.position else {
+            return self.status().map(|()| None);
+        };
         // SAFETY: the position came from this handle's representation.
-        self.position
-            .map(|position| unsafe { self.handle.rep().entry(position) })
-            .transpose()
+        unsafe { self.handle.rep().entry(position) }.map(Some)
     }
 
     #[cfg(all(test, not(any(loom, shuttle))))]
@@ -233,10 +309,11 @@ impl<'a, R: Representation> Cursor<&'a R> {
     /// As for [`entry`](Self::entry).
     pub fn entry_ref(&self) -> Result<Option<EntryRef<'a>>> {
         let rep: &'a R = self.handle;
+        let Some(position) = self.position else {
+            return self.status().map(|()| None);
+        };
         // SAFETY: the position came from this handle's representation.
-        self.position
-            .map(|position| unsafe { rep.entry(position) })
-            .transpose()
+        unsafe { rep.entry(position) }.map(Some)
     }
 }
 
@@ -246,6 +323,7 @@ impl<H: Handle + Clone> Clone for Cursor<H> {
             handle: self.handle.clone(),
             position: self.position,
             trail: self.trail.clone(),
+            damage: self.damage,
         }
     }
 }

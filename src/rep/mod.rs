@@ -18,7 +18,7 @@ pub use skiplist::SkipListRep;
 use core::fmt::Debug;
 
 use crate::entry::EntryRef;
-use crate::error::Result;
+use crate::error::{Corruption, Result};
 use crate::key::{Comparator, SequenceNumber};
 
 mod sealed {
@@ -119,12 +119,39 @@ pub trait Representation: Sealed + Send + Sync + 'static {
         position: Self::Position,
     ) -> Option<Self::Position>;
 
-    /// The user key and sequence number at a position.
+    /// The user key and sequence number at a position; `None` where its lengths are damaged,
+    /// which a [checked](Self::is_checked) representation notices.
     ///
     /// # Safety
     ///
     /// `position` was returned by this representation.
-    unsafe fn key(&self, position: Self::Position) -> (&[u8], SequenceNumber);
+    unsafe fn key(&self, position: Self::Position) -> Option<(&[u8], SequenceNumber)>;
+
+    /// True when there is anything to verify in what a reader comes by.
+    fn is_checked(&self) -> bool;
+
+    /// Verifies what a search for `(user_key, sequence)` comes by, as closely as the
+    /// representation was asked to (SPEC E10).
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption`].
+    fn verify_path(&self, user_key: &[u8], sequence: SequenceNumber) -> Result<(), Corruption>;
+
+    /// Verifies two places that follow upon one another, or one without its neighbour.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption`].
+    ///
+    /// # Safety
+    ///
+    /// The positions were returned by this representation.
+    unsafe fn verify_step(
+        &self,
+        before: Option<Self::Position>,
+        after: Option<Self::Position>,
+    ) -> Result<(), Corruption>;
 
     /// The entry at a position.
     ///

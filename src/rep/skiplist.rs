@@ -2,7 +2,7 @@
 
 use super::{Representation, Sealed};
 use crate::entry::EntryRef;
-use crate::error::Result;
+use crate::error::{Corruption, Result};
 use crate::key::{Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber, tag_sequence};
 use crate::skiplist::{Position, SkipList, Target, Trail};
 
@@ -95,10 +95,29 @@ impl<C: Comparator> Representation for SkipList<C> {
     }
 
     #[inline]
-    unsafe fn key(&self, at: Position) -> (&[u8], SequenceNumber) {
+    unsafe fn key(&self, at: Position) -> Option<(&[u8], SequenceNumber)> {
         // SAFETY: passed on from the caller.
-        let (user_key, tag) = unsafe { self.key_at(at) };
-        (user_key, tag_sequence(tag))
+        let (user_key, tag) = unsafe { self.key_at(at) }?;
+        Some((user_key, tag_sequence(tag)))
+    }
+
+    #[inline(always)]
+    fn is_checked(&self) -> bool {
+        SkipList::is_checked(self)
+    }
+
+    fn verify_path(&self, user_key: &[u8], sequence: SequenceNumber) -> Result<(), Corruption> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        SkipList::verify_path(self, &target)
+    }
+
+    unsafe fn verify_step(
+        &self,
+        before: Option<Position>,
+        after: Option<Position>,
+    ) -> Result<(), Corruption> {
+        // SAFETY: passed on from the caller.
+        unsafe { SkipList::verify_step(self, before, after) }
     }
 
     #[inline]

@@ -139,7 +139,10 @@ impl<C: Comparator> SkipList<C> {
         let nodes = &mut behind.nodes;
 
         // SAFETY: passed on from the caller.
-        let (user_key, tag) = unsafe { self.key_at(at) };
+        let Some((user_key, tag)) = (unsafe { self.key_at(at) }) else {
+            nodes.clear();
+            return None;
+        };
         let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
         // Above the highest tower, that would be the whole list.
         let highest = self.levels().saturating_sub(1).max(1);

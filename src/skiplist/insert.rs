@@ -239,7 +239,11 @@ impl<C: Comparator> SkipList<C> {
                 sequence: entry.sequence,
             });
         }
-        Layout::new(entry.user_key.len(), entry.value.len(), self.protection)
+        Layout::new(
+            entry.user_key.len(),
+            entry.value.len(),
+            self.checks.protection(),
+        )
     }
 
     /// Fills the splice by a search from the head.

@@ -62,6 +62,7 @@ mod sample;
 mod search;
 mod splice;
 mod trail;
+mod verify;
 
 pub use batch::BatchError;
 pub use height::{HeightSource, MAX_HEIGHT};
@@ -74,6 +75,7 @@ pub use trail::FAR_BYTES;
 pub use trail::Trail;
 
 use core::fmt;
+use core::ptr::NonNull;
 
 use crate::arena::{ArenaUsage, ConcurrentArena, Offset, SpaceView};
 use crate::entry::{EntryRef, Protection, RawRecord};
@@ -84,6 +86,7 @@ use height::Heights;
 pub(crate) use node::Position;
 use node::{NodePtr, Word};
 use trail::Zones;
+use verify::Checks;
 
 /// Options of a list.
 ///
@@ -102,6 +105,12 @@ pub struct SkipListOptions {
     pub heights: HeightSource,
     /// Bytes of checksum that each entry carries.
     pub protection: Protection,
+    /// Whether readers verify the order of every node that they come by.
+    pub paranoid_checks: bool,
+    /// Whether readers verify the checksum of every node that they come by.
+    pub verify_checksums_on_seek: bool,
+    /// Whether errors may show bytes of keys.
+    pub show_corrupt_keys: bool,
 }
 
 /// Default height: enough for 2^20 entries and more at the default branching.
@@ -116,6 +125,9 @@ impl Default for SkipListOptions {
             branching: DEFAULT_BRANCHING,
             heights: HeightSource::Random,
             protection: Protection::None,
+            paranoid_checks: false,
+            verify_checksums_on_seek: false,
+            show_corrupt_keys: false,
         }
     }
 }
@@ -150,7 +162,7 @@ pub struct SkipList<C = BytewiseComparator> {
     max_height: usize,
     heights: Heights,
     zones: Zones,
-    protection: Protection,
+    checks: Checks,
     /// Hints are checked against it.
     id: u64,
     #[cfg(shuttle)]
@@ -192,6 +204,7 @@ impl<C: Comparator> SkipList<C> {
         if !(2..=1024).contains(&options.branching) {
             return Err(invalid("branching", "not in 2..=1024"));
         }
+        let checks = Checks::new(&options)?;
         let memory = arena.allocate(NodePtr::size(options.max_height, 0))?;
         // SAFETY: fresh memory of that size, aligned to `UNIT`.
         let head = unsafe { NodePtr::construct(memory.ptr, options.max_height) };
@@ -210,7 +223,7 @@ impl<C: Comparator> SkipList<C> {
             max_height: options.max_height,
             heights: Heights::new(options.heights, options.max_height, options.branching),
             zones: Zones::new(options.branching, options.max_height),
-            protection: options.protection,
+            checks,
             id: unique_id(),
             #[cfg(shuttle)]
             towers: crate::sync::Towers::default(),
@@ -246,7 +259,8 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// The limit that the lengths exceed.
     pub fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize> {
-        let record = crate::entry::encoded_len(key_len, value_len, self.protection)?;
+        let record = crate::entry::encoded_len(key_len, value_len, self.checks.protection())?;
+        let record = record + self.checks.guard_len();
         Ok(NodePtr::size(self.max_height, record).next_multiple_of(crate::arena::UNIT))
     }
 
@@ -254,10 +268,14 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corruption`] when its checksum differs.
+    /// [`Error::Corruption`] when its checksum differs, or the way to it is damaged.
     #[inline]
     pub fn get(&self, user_key: &[u8], sequence: SequenceNumber) -> Result<Option<EntryRef<'_>>> {
-        let newest = self.find(&Target::new(&self.comparator, user_key, sequence));
+        let target = Target::new(&self.comparator, user_key, sequence);
+        let newest = self.find(&target);
+        if self.is_checked() {
+            self.verify_path(&target)?;
+        }
         // SAFETY: the position came from this list.
         newest
             .map(|newest| unsafe { self.entry_at(newest) })
@@ -274,6 +292,12 @@ impl<C: Comparator> SkipList<C> {
         mut found: impl FnMut(usize, Result<Option<EntryRef<'l>>>),
     ) {
         self.find_all(keys, sequence, |index, newest| {
+            if self.is_checked() {
+                let target = Target::new(&self.comparator, keys[index], sequence);
+                if let Err(corruption) = self.verify_path(&target) {
+                    return found(index, Err(corruption.into()));
+                }
+            }
             // SAFETY: the position came from this list.
             let entry = newest.map(|newest| unsafe { self.entry_at(newest) });
             found(index, entry.transpose());
@@ -300,7 +324,22 @@ impl<C: Comparator> SkipList<C> {
         unsafe { NodePtr::new(link0) }
     }
 
-    /// The record of a node that is not the head.
+    /// Where the record of a node begins, or the guard in front of it.
+    ///
+    /// # Safety
+    ///
+    /// `node` was found by following this list's links.
+    #[inline(always)]
+    unsafe fn record_start(view: SpaceView<'_>, node: Offset) -> NonNull<u8> {
+        // SAFETY: passed on from the caller.
+        let node = unsafe { Self::node(view, node) };
+        // SAFETY: a link led here by an acquire load, after `construct` (S4).
+        unsafe { node.shadow() }.read();
+        // SAFETY: a linked node has a record.
+        unsafe { node.record() }
+    }
+
+    /// The record of a node that is not the head, in a list without checksums.
     ///
     /// # Safety
     ///
@@ -308,11 +347,7 @@ impl<C: Comparator> SkipList<C> {
     #[inline(always)]
     unsafe fn record(view: SpaceView<'_>, node: Offset) -> RawRecord {
         // SAFETY: passed on from the caller.
-        let node = unsafe { Self::node(view, node) };
-        // SAFETY: a link led here by an acquire load, after `construct` (S4).
-        unsafe { node.shadow() }.read();
-        // SAFETY: a linked node has a record.
-        let record = unsafe { node.record() };
+        let record = unsafe { Self::record_start(view, node) };
         // SAFETY: the record was written before linking and never changes (S1).
         unsafe { RawRecord::new(record.as_ptr()) }
     }
@@ -328,23 +363,42 @@ impl<C: Comparator> SkipList<C> {
     /// `at` is a position that this list returned.
     #[inline]
     pub(crate) unsafe fn entry_at(&self, at: Position) -> Result<EntryRef<'_>> {
+        if self.checks.guarded() {
+            // SAFETY: passed on from the caller, and asked above.
+            return Ok(unsafe { self.guarded_entry(self.view(), at.get()) }?);
+        }
         // SAFETY: positions are nodes found by following links.
         let record = unsafe { Self::record(self.view(), at.get()) };
         // SAFETY: records stay as they are while the list is borrowed.
-        unsafe { record.entry(self.protection) }
+        Ok(unsafe { record.entry() })
     }
 
-    /// The user key and tag at a position.
+    /// The user key and tag at a position; `None` where its lengths are damaged.
     ///
     /// # Safety
     ///
     /// `at` is a position that this list returned.
     #[inline]
-    pub(crate) unsafe fn key_at(&self, at: Position) -> (&[u8], u64) {
+    pub(crate) unsafe fn key_at(&self, at: Position) -> Option<(&[u8], u64)> {
         // SAFETY: positions are nodes found by following links.
-        let record = unsafe { Self::record(self.view(), at.get()) };
+        unsafe { self.key_of(self.view(), at.get()) }
+    }
+
+    /// As [`key_at`](Self::key_at), of a node.
+    ///
+    /// # Safety
+    ///
+    /// `node` was found by following this list's links.
+    #[inline(always)]
+    unsafe fn key_of(&self, view: SpaceView<'_>, node: Offset) -> Option<(&[u8], u64)> {
+        if self.checks.guarded() {
+            // SAFETY: passed on from the caller, and asked above.
+            return unsafe { self.guarded_key(view, node) };
+        }
+        // SAFETY: passed on from the caller.
+        let record = unsafe { Self::record(view, node) };
         // SAFETY: records stay as they are while the list is borrowed.
-        unsafe { record.key() }
+        Some(unsafe { record.key() })
     }
 
     /// Remembers a link that must be dropped.
@@ -363,7 +417,7 @@ impl<C: Comparator> fmt::Debug for SkipList<C> {
         f.debug_struct("SkipList")
             .field("comparator", &self.comparator.name())
             .field("max_height", &self.max_height)
-            .field("protection", &self.protection)
+            .field("checks", &self.checks)
             .field("arena", &self.arena)
             .finish_non_exhaustive()
     }

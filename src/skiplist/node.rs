@@ -13,7 +13,7 @@
 //!   that of the node it stands beside.
 //! - `shadow` has no size in production. Under loom it stands for the record's
 //!   plain bytes, so that a read which is not ordered after the write is seen.
-//! - the record is [`crate::entry`]'s.
+//! - the record is [`crate::entry`]'s, behind its guard if it has a checksum.
 //!
 //! The height is not stored: nobody reads a level of a node except by a link
 //! that was found on that level, or on one above it (invariant S3).

@@ -66,7 +66,7 @@ pub(super) struct Stop {
 }
 
 impl<C: Comparator> SkipList<C> {
-    /// How a node's key compares to the target.
+    /// How a node's key compares to the target; one that cannot be read is passed over.
     ///
     /// # Safety
     ///
@@ -79,9 +79,9 @@ impl<C: Comparator> SkipList<C> {
         target: &Target<'_>,
     ) -> Ordering {
         // SAFETY: passed on from the caller.
-        let record = unsafe { Self::record(view, node) };
-        // SAFETY: records stay as they are while the list is borrowed.
-        let (user_key, tag) = unsafe { record.key() };
+        let Some((user_key, tag)) = (unsafe { self.key_of(view, node) }) else {
+            return Ordering::Less;
+        };
         self.comparator
             .compare(user_key, target.user_key)
             .then_with(|| target.sequence.cmp(&tag_sequence(tag)))
@@ -226,9 +226,7 @@ impl<C: Comparator> SkipList<C> {
         // SAFETY: a link led to `next`.
         unsafe { ask_for(self.view(), next, RECORD_LINES) };
         // SAFETY: links of this list led to `next`.
-        let record = unsafe { Self::record(self.view(), next) };
-        // SAFETY: records stay as they are while the list is borrowed.
-        let (user_key, _) = unsafe { record.key() };
+        let (user_key, _) = unsafe { self.key_of(self.view(), next) }?;
         let [found, wanted] = [user_key, target.user_key].map(without_timestamp::<C>);
         let order = self.comparator.compare_without_timestamp(found, wanted);
         word.position().filter(|_| order.is_eq())

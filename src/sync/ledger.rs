@@ -120,6 +120,10 @@ sites! {
         because "a late reading misses empty or redundant levels only: level 0 decides", killed by [];
     SKIPLIST_HEIGHT_RAISE: Relaxed, with "SKIPLIST_HEIGHT_LOAD",
         because "the head's links exist from the start, so an early reading finds them empty", killed by [];
+    SKIPLIST_DAMAGE_STORE: Relaxed, with "none",
+        because "a note that a search came by wrong lengths: no data depends on it", killed by [];
+    SKIPLIST_DAMAGE_LOAD: Relaxed, with "none",
+        because "a search that came by wrong lengths reads its own note; others may hear later", killed by [];
     SKIPLIST_LINK0_LOAD: Acquire, with "SKIPLIST_LINK0_CAS, SKIPLIST_LINK0_STORE",
         because "who follows the link reads the record and the links of the node",
         killed by ["skiplist::seen_entry_is_whole", "skiplist::two_writers_one_gap"];

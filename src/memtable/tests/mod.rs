@@ -1,6 +1,7 @@
 //! What a table promises on real threads and to hostile users; the models have
 //! the rest.
 
+mod damage;
 mod filter;
 mod hints;
 mod hostile;
@@ -68,6 +69,68 @@ fn w2_refused_adds_are_not_counted() {
     assert!(writer.add(3, Kind::RANGE_DELETION, b"b", b"a").is_err());
     drop(writer);
     assert_eq!((table.stats(), table.memory_usage()), before);
+}
+
+#[test]
+fn w6_the_first_of_two_duplicates_is_kept_if_that_is_asked_for() {
+    let entry = |sequence, user_key, value| EntryRef {
+        user_key,
+        sequence,
+        kind: Kind::VALUE,
+        value,
+    };
+    for policy in [DuplicatePolicy::Reject, DuplicatePolicy::KeepFirst] {
+        let keeps = policy == DuplicatePolicy::KeepFirst;
+        for exclusive in [false, true] {
+            let table = small().duplicates(policy).build().unwrap();
+            table.add(1, Kind::VALUE, b"b", b"first").unwrap();
+            let stats = table.stats();
+            let mut writer = if exclusive {
+                table.exclusive_writer().unwrap()
+            } else {
+                table.writer().unwrap()
+            };
+            let expected = if keeps { Ok(()) } else { Err(Error::Duplicate) };
+            assert_eq!(writer.add(1, Kind::VALUE, b"b", b"second"), expected);
+            assert_eq!(writer.add(1, Kind::DELETION, b"b", b""), expected);
+            let mut hint = crate::skiplist::Hint::new();
+            let hinted = writer.add_with_hint(&mut hint, 1, Kind::MERGE, b"b", b"second");
+            assert_eq!(hinted, expected);
+            drop(writer);
+            assert_eq!(table.stats(), stats);
+            // Duplicates of the table, of one another, next to each other and at the ends.
+            let batch = [
+                entry(1, &b"b"[..], &b"second"[..]),
+                entry(1, b"a", b"first"),
+                entry(1, b"b", b"third"),
+                entry(1, b"b", b"fourth"),
+                entry(1, b"c", b"first"),
+                entry(1, b"a", b"second"),
+            ];
+            let mut writer = if exclusive {
+                table.exclusive_writer().unwrap()
+            } else {
+                table.writer().unwrap()
+            };
+            let refused = writer.add_batch(&batch).map_err(|refused| refused.added);
+            assert_eq!(refused, if keeps { Ok(()) } else { Err(0) });
+            if keeps {
+                // What is refused for another reason is counted from the start of the batch.
+                let over = entry(MAX_SEQUENCE_NUMBER + 1, b"d", b"");
+                let refused = writer.add_batch(&[batch[0], batch[1], over]).unwrap_err();
+                let error = Error::SequenceTooLarge {
+                    sequence: MAX_SEQUENCE_NUMBER + 1,
+                };
+                assert_eq!((refused.added, refused.error), (2, error));
+            }
+            drop(writer);
+            assert_eq!(table.stats().entries, if keeps { 3 } else { 1 });
+            for key in [b"a", b"b", b"c"] {
+                let found = table.get_entry(key, 9).unwrap();
+                assert!(found.is_none_or(|found| found.value == b"first"));
+            }
+        }
+    }
 }
 
 #[test]

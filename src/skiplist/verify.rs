@@ -1,0 +1,338 @@
+//! Reading nodes that may be damaged (SPEC E10).
+//!
+//! A list whose entries have checksums never believes their lengths; a search passes over
+//! a node whose lengths are wrong, and says so. As soon as one did, and always if the
+//! options ask for more, the way of each search is walked again, and everything on it is
+//! looked at: what a reader is told of damage is an error, not a wrong answer.
+
+use core::cmp::Ordering;
+
+use super::node::{NodePtr, Position, Word};
+use super::search::Target;
+use super::{SkipList, SkipListOptions, SpaceView};
+use crate::arena::Offset;
+use crate::entry::{
+    EntryRef, GUARD_LEN, GuardedRecord, Layout, Protection, write_guarded, write_record,
+};
+use crate::error::{CorruptKey, Corruption, Error, Result};
+use crate::key::{Comparator, SequenceNumber, tag_sequence};
+use crate::sync::{AtomicUsize, ord};
+
+/// What is looked at, and what was seen.
+#[derive(Debug)]
+pub(super) struct Checks {
+    protection: Protection,
+    order: bool,
+    checksums: bool,
+    show_keys: bool,
+    /// Not 0 once a search came by wrong lengths.
+    damaged: AtomicUsize,
+}
+
+/// A user key and the tag behind it.
+type Key<'l> = (&'l [u8], u64);
+
+impl Checks {
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`].
+    pub(super) fn new(options: &SkipListOptions) -> Result<Self> {
+        if options.verify_checksums_on_seek && options.protection.is_empty() {
+            return Err(Error::InvalidOption {
+                option: "verify_checksums_on_seek",
+                reason: "needs entries with checksums",
+            });
+        }
+        Ok(Self {
+            protection: options.protection,
+            order: options.paranoid_checks,
+            checksums: options.verify_checksums_on_seek,
+            show_keys: options.show_corrupt_keys,
+            damaged: AtomicUsize::new(0),
+        })
+    }
+
+    /// True when entries have checksums, and guards in front of their records.
+    #[inline(always)]
+    pub(super) fn guarded(&self) -> bool {
+        !self.protection.is_empty()
+    }
+
+    /// Bytes in front of each record.
+    #[inline(always)]
+    pub(super) fn guard_len(&self) -> usize {
+        if self.guarded() { GUARD_LEN } else { 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn protection(&self) -> Protection {
+        self.protection
+    }
+
+    /// Writes a record, and its guard if it has one.
+    #[inline(always)]
+    pub(super) fn write(&self, out: &mut [u8], entry: &EntryRef<'_>, layout: &Layout) {
+        if self.guarded() {
+            write_guarded(out, entry, layout, self.protection);
+        } else {
+            write_record(out, entry, layout, Protection::None);
+        }
+    }
+
+    /// A key for an error message, if it may be there.
+    fn key(&self, user_key: &[u8]) -> CorruptKey {
+        if self.show_keys {
+            CorruptKey::shown(user_key)
+        } else {
+            CorruptKey::HIDDEN
+        }
+    }
+}
+
+impl<C: Comparator> SkipList<C> {
+    /// True when a reader has anything to verify. The rest of this module is not called
+    /// otherwise.
+    #[inline(always)]
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checks.guarded() || self.checks.order
+    }
+
+    /// The record of a node of a list with checksums.
+    ///
+    /// # Safety
+    ///
+    /// `node` was found by following this list's links, and the list's entries have checksums.
+    unsafe fn guarded(view: SpaceView<'_>, node: Offset) -> GuardedRecord {
+        // SAFETY: passed on from the caller.
+        let start = unsafe { Self::record_start(view, node) };
+        // SAFETY: a guard and its record were written there before linking, and never
+        // change (S1), unless by what is looked for here.
+        unsafe { GuardedRecord::new(start.as_ptr()) }
+    }
+
+    /// The user key and tag of a node, in a list with checksums; `None` when its lengths
+    /// are wrong, which is remembered.
+    ///
+    /// # Safety
+    ///
+    /// As for [`guarded`](Self::guarded).
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn guarded_key<'l>(
+        &'l self,
+        view: SpaceView<'_>,
+        node: Offset,
+    ) -> Option<Key<'l>> {
+        // SAFETY: passed on from the caller.
+        let record = unsafe { Self::guarded(view, node) };
+        // SAFETY: records stay as they are while the list is borrowed.
+        let key = unsafe { record.key() };
+        if key.is_err() {
+            let seen = ord!(SKIPLIST_DAMAGE_STORE, Relaxed);
+            self.checks.damaged.store(1, seen);
+        }
+        key.ok()
+    }
+
+    /// Bytes of a node's record, in a list with checksums; 0 when its lengths are wrong.
+    ///
+    /// # Safety
+    ///
+    /// As for [`guarded`](Self::guarded).
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn guarded_len(view: SpaceView<'_>, node: Offset) -> usize {
+        // SAFETY: passed on from the caller.
+        let record = unsafe { Self::guarded(view, node) };
+        // SAFETY: records stay as they are while the list is borrowed.
+        unsafe { record.len() }.map_or(0, |len| GUARD_LEN + len)
+    }
+
+    /// The entry of a node, in a list with checksums.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption::Lengths`], [`Corruption::Checksum`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`guarded`](Self::guarded).
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn guarded_entry(
+        &self,
+        view: SpaceView<'_>,
+        node: Offset,
+    ) -> Result<EntryRef<'_>, Corruption> {
+        // SAFETY: passed on from the caller.
+        let record = unsafe { Self::guarded(view, node) };
+        // SAFETY: records stay as they are while the list is borrowed, and have a checksum
+        // of that protection.
+        let entry = unsafe { record.entry(self.checks.protection) };
+        entry.map_err(|corruption| match corruption {
+            Corruption::Checksum { sequence, .. } => {
+                // SAFETY: as above.
+                let key = unsafe { record.key() };
+                let key = key.map_or(CorruptKey::HIDDEN, |(user_key, _)| {
+                    self.checks.key(user_key)
+                });
+                Corruption::Checksum { sequence, key }
+            }
+            other => other,
+        })
+    }
+
+    /// What is said of an entry whose checksum differs.
+    pub(crate) fn checksum_mismatch(&self, entry: &EntryRef<'_>) -> Corruption {
+        Corruption::Checksum {
+            sequence: entry.sequence,
+            key: self.checks.key(entry.user_key),
+        }
+    }
+
+    /// Looks at a node that a reader comes by, as closely as the options ask for; returns
+    /// its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption::Lengths`]; [`Corruption::Checksum`], if checksums are verified while
+    /// seeking.
+    ///
+    /// # Safety
+    ///
+    /// `node` was found by following this list's links.
+    unsafe fn inspect(&self, view: SpaceView<'_>, node: Offset) -> Result<Key<'_>, Corruption> {
+        if self.checks.checksums {
+            // SAFETY: passed on from the caller; only entries with checksums are verified.
+            let entry = unsafe { self.guarded_entry(view, node) }?;
+            return Ok((entry.user_key, entry.tag()));
+        }
+        if self.checks.guarded() {
+            // SAFETY: passed on from the caller, and asked above.
+            return unsafe { self.guarded_key(view, node) }.ok_or(Corruption::Lengths);
+        }
+        // SAFETY: passed on from the caller.
+        let record = unsafe { Self::record(view, node) };
+        // SAFETY: records stay as they are while the list is borrowed.
+        Ok(unsafe { record.key() })
+    }
+
+    fn order(&self, (a, a_tag): Key<'_>, b: &[u8], b_sequence: SequenceNumber) -> Ordering {
+        let newest_first = || b_sequence.cmp(&tag_sequence(a_tag));
+        self.comparator.compare(a, b).then_with(newest_first)
+    }
+
+    /// Verifies that a key comes after the one before it, if that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption::Order`].
+    fn verify_order(&self, before: Option<Key<'_>>, after: Key<'_>) -> Result<(), Corruption> {
+        let sequence = tag_sequence(after.1);
+        match before {
+            Some(before) if self.checks.order && self.order(before, after.0, sequence).is_ge() => {
+                Err(Corruption::Order {
+                    sequence,
+                    key: self.checks.key(after.0),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Walks the way of a search for the target from the head down to level 0, and looks
+    /// at every node on it. The nodes that it comes by are those of a search that believes
+    /// no prefix, so that their records are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption`]: wrong lengths; if asked for, a wrong order or a checksum that differs.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn verify_path(&self, target: &Target<'_>) -> Result<(), Corruption> {
+        let damaged = self
+            .checks
+            .damaged
+            .load(ord!(SKIPLIST_DAMAGE_LOAD, Relaxed))
+            != 0;
+        if !(damaged || self.checks.order || self.checks.checksums) {
+            return Ok(());
+        }
+        let view = self.view();
+        let (mut prev, mut before) = (self.head, None);
+        let mut bound = Word::NIL.offset();
+        for level in (0..self.levels()).rev() {
+            loop {
+                // SAFETY: `prev` is the head or was found on this level or above.
+                let node: NodePtr = unsafe { Self::node(view, prev) };
+                // SAFETY: as above.
+                let word = unsafe { Self::link(node, level) };
+                let next = word.offset();
+                if next == 0 || next == bound {
+                    break;
+                }
+                // SAFETY: a link led to `next`.
+                let key = unsafe { self.inspect(view, next) }?;
+                self.verify_order(before, key)?;
+                if self.checks.order
+                    && C::BYTE_PREFIX
+                    && word.prefix() != self.comparator.prefix(key.0)
+                {
+                    // The word says where its own target belongs (S6).
+                    return Err(Corruption::Order {
+                        sequence: tag_sequence(key.1),
+                        key: self.checks.key(key.0),
+                    });
+                }
+                if self.order(key, target.user_key, target.sequence).is_ge() {
+                    bound = next;
+                    break;
+                }
+                (prev, before) = (next, Some(key));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the place to which a reader goes, and whether it lies behind the other.
+    ///
+    /// # Errors
+    ///
+    /// As for [`verify_path`](Self::verify_path).
+    ///
+    /// # Safety
+    ///
+    /// The positions are ones that this list returned.
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn verify_step(
+        &self,
+        before: Option<Position>,
+        after: Option<Position>,
+    ) -> Result<(), Corruption> {
+        let view = self.view();
+        let inspect = |at: Option<Position>| {
+            // SAFETY: positions are nodes found by following links.
+            at.map(|at| unsafe { self.inspect(view, at.get()) })
+                .transpose()
+        };
+        let before = inspect(before)?;
+        match inspect(after)? {
+            Some(after) => self.verify_order(before, after),
+            None => Ok(()),
+        }
+    }
+
+    /// Where a node's record is stored, its guard included, and how many bytes it has: for
+    /// tests that damage it.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn stored(&self, at: Position) -> (*mut u8, usize) {
+        let view = self.view();
+        // SAFETY: positions are nodes found by following links.
+        let start = unsafe { Self::record_start(view, at.get()) };
+        // SAFETY: as above; nothing is damaged yet.
+        let entry = unsafe { self.entry_at(at) }.expect("not damaged yet");
+        let layout = self.check(&entry).expect("it was stored");
+        (start.as_ptr(), self.checks.guard_len() + layout.len)
+    }
+}

@@ -102,10 +102,10 @@ impl Filter {
         if let Some(keys) = &self.keys {
             keys.add(user_key);
         }
-        if let Some((bloom, extractor)) = &self.prefixes
-            && let Some(prefix) = extractor.transform(user_key)
-        {
-            bloom.add(prefix);
+        if let Some((bloom, extractor)) = &self.prefixes {
+            if let Some(prefix) = extractor.transform(user_key) {
+                bloom.add(prefix);
+            }
         }
     }
 

@@ -157,10 +157,9 @@ impl<'a> Lookup<'a> {
             // SAFETY: the position came from this representation.
             let entry = older.map(|older| unsafe { versions.rep.entry(older) });
             let entry = entry.transpose()?;
-            if let Some(covering) = covering
-                && entry.is_none_or(|entry| versions.hides(covering, &entry))
-            {
-                let sequence = covering.sequence;
+            let hides =
+                |covering: &Version| entry.is_none_or(|entry| versions.hides(*covering, &entry));
+            if let Some(Version { sequence, .. }) = covering.filter(hides) {
                 break MergeBase::Deleted { sequence };
             }
             let (Some(older), Some(entry)) = (older, entry) else {

@@ -87,10 +87,10 @@ impl<C: Comparator> SkipList<C> {
                 }
                 trusted &= level == 0;
             }
-            if level == 0
-                && let Some(linked) = linked.take()
-            {
-                linked();
+            if level == 0 {
+                if let Some(linked) = linked.take() {
+                    linked();
+                }
             }
             // What comes next goes behind the new node.
             splice.prev[level] = node.offset;

@@ -209,9 +209,10 @@ impl<T> Reservoir<T> {
         self.seen += 1;
         if self.chosen.len() < self.most {
             self.chosen.push(place);
-        } else if let Ok(index) = usize::try_from(random_u64() % self.seen)
-            && let Some(chosen) = self.chosen.get_mut(index)
-        {
+            return;
+        }
+        let index = usize::try_from(random_u64() % self.seen).ok();
+        if let Some(chosen) = index.and_then(|index| self.chosen.get_mut(index)) {
             *chosen = place;
         }
     }

@@ -33,23 +33,16 @@ impl Cover {
     fn narrow(&mut self, comparator: &impl Comparator, stretch: &Stretch<'_>) {
         // SAFETY: both are keys in the store that is being asked.
         let key = |key: *const [u8]| unsafe { &*key };
-        if let Some(begin) = stretch.begin
-            && self.begin.is_none_or(|known| {
-                comparator
-                    .compare_without_timestamp(key(known), begin)
-                    .is_lt()
-            })
-        {
-            self.begin = Some(begin);
+        let is_before = |a, b| comparator.compare_without_timestamp(a, b).is_lt();
+        if let Some(begin) = stretch.begin {
+            if self.begin.is_none_or(|known| is_before(key(known), begin)) {
+                self.begin = Some(begin);
+            }
         }
-        if let Some(end) = stretch.end
-            && self.end.is_none_or(|known| {
-                comparator
-                    .compare_without_timestamp(end, key(known))
-                    .is_lt()
-            })
-        {
-            self.end = Some(end);
+        if let Some(end) = stretch.end {
+            if self.end.is_none_or(|known| is_before(end, key(known))) {
+                self.end = Some(end);
+            }
         }
     }
 

@@ -66,23 +66,15 @@ impl<'t, C: Comparator> RangeDeletions<'t, C> {
         let comparator = self.comparator;
         let from = begin.map_or(&self.fragments[..], |begin| self.seek(begin));
         let cut = move |fragment: &Fragment<'s>| {
+            let is_before = |a, b| comparator.compare_without_timestamp(a, b).is_lt();
             let mut cut = *fragment;
-            if let Some(begin) = begin
-                && comparator
-                    .compare_without_timestamp(cut.begin, begin)
-                    .is_lt()
-            {
+            if let Some(begin) = begin.filter(|begin| is_before(cut.begin, begin)) {
                 cut.begin = begin;
             }
-            if let Some(end) = end
-                && comparator.compare_without_timestamp(end, cut.end).is_lt()
-            {
+            if let Some(end) = end.filter(|end| is_before(end, cut.end)) {
                 cut.end = end;
             }
-            comparator
-                .compare(cut.begin, cut.end)
-                .is_lt()
-                .then_some(cut)
+            is_before(cut.begin, cut.end).then_some(cut)
         };
         from.iter().map_while(cut)
     }

@@ -281,11 +281,11 @@ impl Tombstones {
         children[0] = first;
         let mut count = 1;
         // SAFETY: cells lead to cells and nodes of this store.
-        while let Some(cell) = unsafe { rest.as_ref() }
-            && count < FANOUT
+        while let Some(cell) = unsafe { rest.as_ref() } {
             // SAFETY: as above.
-            && joins(unsafe { &*cell.node })
-        {
+            if count == FANOUT || !joins(unsafe { &*cell.node }) {
+                break;
+            }
             children[count] = cell.node;
             count += 1;
             rest = cell.next;

@@ -21,6 +21,17 @@ pub fn find(workspace: &Workspace) -> Option<Command> {
     Some(command)
 }
 
+/// Whether this system's packages, of Debian 12, have one for `scripts/debian-rust.sh`.
+pub fn is_packaged() -> bool {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    names_debian_12(&release) && !output("apt-get", &["--version"]).is_empty()
+}
+
+fn names_debian_12(release: &str) -> bool {
+    let has = |line: &str| release.lines().any(|found| found == line);
+    has("ID=debian") && has("VERSION_ID=\"12\"")
+}
+
 /// The first toolchain of that version in rustup's list.
 fn rustup_toolchain(list: &str) -> Option<String> {
     let names = list
@@ -72,6 +83,14 @@ mod tests {
         assert_eq!(rustup_toolchain(list).as_deref(), Some("1.85.1-x86_64"));
         assert_eq!(rustup_toolchain("stable\n1.95.0\n"), None);
         assert!(is_version("1.85") && is_version("1.85.0 (4d91de4e4)"));
+    }
+
+    #[test]
+    fn packages_are_looked_for_on_one_system_only() {
+        let release = "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n";
+        assert!(names_debian_12(release));
+        assert!(!names_debian_12(&release.replace("12", "13")));
+        assert!(!names_debian_12(&release.replace("ID=debian", "ID=other")));
     }
 
     #[test]

@@ -238,19 +238,24 @@ fn docs(workspace: &Workspace) -> Command {
 }
 
 fn minimum_rust(workspace: &Workspace) -> Step {
+    let mut step = Step::new("minimum-rust", Vec::new());
     match msrv::find(workspace) {
         Some(mut command) => {
             command
                 .args(["check", "-p", "verimem", "--all-features"])
                 .env("CARGO_TARGET_DIR", workspace.target_dir("msrv"));
-            Step::new("minimum-rust", vec![command])
+            step.commands.push(command);
         }
-        None => {
-            let mut step = Step::new("minimum-rust", Vec::new());
-            step.skip = Some(format!("no Rust {} toolchain was found", msrv::VERSION));
-            step
+        None if msrv::is_packaged() => {
+            let mut command = Command::new("bash");
+            command
+                .args(["scripts/debian-rust.sh", "check"])
+                .current_dir(workspace.root());
+            step.commands.push(command);
         }
+        None => step.skip = Some(format!("no Rust {} toolchain was found", msrv::VERSION)),
     }
+    step
 }
 
 #[cfg(test)]

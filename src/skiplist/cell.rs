@@ -236,6 +236,18 @@ impl<C: Comparator> SkipList<C> {
         Ok(place.offset)
     }
 
+    /// Points the cell of one node at the newest version of another: for tests.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn lead_astray(&self, at: super::Position, other: super::Position) {
+        let view = self.view();
+        // SAFETY: positions are nodes found by following links.
+        let [cell, other] = [at, other].map(|at| unsafe { Self::node(view, at.get()).cell() });
+        let version = self.read_cell(other).expect("not damaged yet");
+        let place = NonNull::from(cell).cast();
+        let word = self.checks.cell_word(place, version.unwrap_or(0));
+        cell.swap(word, core::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Where the newest version is stored, its guard included, and how many bytes it has,
     /// if there is one: for tests that damage it.
     #[cfg(all(test, not(any(loom, shuttle))))]

@@ -2,9 +2,11 @@
 
 use std::vec::Vec;
 
+use super::filter::CaseBlind;
 use super::*;
 use crate::entry::Protection;
-use crate::key::{ReverseBytewiseComparator, TimestampedComparator};
+use crate::error::Corruption;
+use crate::key::TimestampedComparator;
 use crate::merge::StringAppend;
 use crate::skiplist::Hint;
 
@@ -181,5 +183,176 @@ fn w6_every_way_to_add_overwrites_and_is_counted_exactly() {
             assert_eq!(table.get_entry(b"a", 1), Ok(Some(batch[6])));
             assert_eq!(table.get_entry(b"b", 1), Ok(Some(batch[0])));
         }
+    }
+}
+
+#[test]
+fn w6_keys_stay_as_they_were_spelled_first() {
+    for protection in [Protection::None, Protection::Eight] {
+        let table = MemTable::with_comparator(CaseBlind)
+            .write_buffer_size(64 << 10)
+            .protection(protection)
+            .verify_checksums_on_seek(!protection.is_empty())
+            .duplicates(DuplicatePolicy::Overwrite)
+            .build()
+            .unwrap();
+        table.add(1, Kind::VALUE, b"Key", b"first").unwrap();
+        table.add(1, Kind::VALUE, b"kEY", b"second").unwrap();
+        let entry = table.get_entry(b"KEY", 1).unwrap().unwrap();
+        assert_eq!((entry.user_key, entry.value), (&b"Key"[..], &b"second"[..]));
+        let mut cursor = table.iter();
+        cursor.seek_to_first();
+        assert_eq!(cursor.key(), Some((&b"Key"[..], 1)));
+        assert_eq!(cursor.entry(), Ok(Some(entry)));
+        assert_eq!(table.stats().data_size, 3 + 6 + 8);
+    }
+}
+
+#[test]
+fn w6_e9_entries_with_timestamps_are_overwritten_each_by_itself() {
+    let table = MemTable::with_comparator(TimestampedComparator::bytewise().unwrap())
+        .duplicates(DuplicatePolicy::Overwrite)
+        .build()
+        .unwrap();
+    let key = |timestamp: u64| [&b"key"[..], &timestamp.to_le_bytes()].concat();
+    for timestamp in [5, 6] {
+        table
+            .add(1, Kind::VALUE, &key(timestamp), b"first")
+            .unwrap();
+    }
+    table.add(1, Kind::VALUE, &key(5), b"second").unwrap();
+    let at = |timestamp| table.reader(9).unwrap().at_timestamp(timestamp);
+    assert_eq!(at(5).get(b"key"), found(b"second", 1));
+    assert_eq!(at(6).get(b"key"), found(b"first", 1));
+    assert_eq!(table.stats().newest_timestamp, Some(6));
+    assert_eq!(table.stats().data_size, 2 * (11 + 8) + 5 + 6);
+}
+
+#[test]
+fn w6_w5_what_is_folded_may_overwrite() {
+    let table = overwriting()
+        .merge_operator(Arc::new(StringAppend { delimiter: b'.' }))
+        .max_successive_merges(1)
+        .build()
+        .unwrap();
+    let mut writer = table.exclusive_writer().unwrap();
+    writer.add(1, Kind::VALUE, b"k", b"a").unwrap();
+    writer.add(2, Kind::MERGE, b"k", b"b").unwrap();
+    writer.add(3, Kind::MERGE, b"k", b"c").unwrap();
+    assert_eq!(table.get(b"k", 9), found(b"a.b.c", 3));
+    // What lies below is read anew; what was folded before is not.
+    writer.add(1, Kind::VALUE, b"k", b"x").unwrap();
+    assert_eq!(table.get(b"k", 9), found(b"a.b.c", 3));
+    writer.add(3, Kind::MERGE, b"k", b"d").unwrap();
+    assert_eq!(table.get(b"k", 9), found(b"x.b.d", 3));
+    drop(writer);
+    assert_eq!(table.stats(), recounted(&table));
+}
+
+#[test]
+fn w6_a6_a_reservation_is_enough_and_without_one_nothing_changes() {
+    let table = overwriting().capacity(Some(64 << 10)).build().unwrap();
+    table.add(1, Kind::VALUE, b"k", b"v").unwrap();
+    let size = table.max_entry_size(1, 1000).unwrap();
+    let mut writer = table.writer().unwrap();
+    writer.reserve(size).unwrap();
+    let mut filler = 2;
+    while table.add(filler, Kind::VALUE, b"f", &[0; 64]).is_ok() {
+        filler += 1;
+    }
+    let stats = table.stats();
+    let value = [7; 1000];
+    assert!(matches!(
+        table.add(1, Kind::VALUE, b"k", &value),
+        Err(Error::Full { .. })
+    ));
+    assert_eq!(table.get(b"k", 1), found(b"v", 1));
+    assert_eq!(table.stats(), stats);
+    writer.add(1, Kind::VALUE, b"k", &value).unwrap();
+    drop(writer);
+    assert_eq!(table.get(b"k", 1), found(&value, 1));
+    assert_eq!(table.stats().data_size, stats.data_size + 999);
+    table.seal().unwrap();
+    assert_eq!(table.add(1, Kind::VALUE, b"k", b""), Err(Error::Sealed));
+    assert_eq!(table.get(b"k", 1), found(&value, 1));
+}
+
+#[test]
+fn w6_e10_a_cell_that_leads_to_another_entry_is_noticed_and_may_be_overwritten() {
+    for checksums in [false, true] {
+        let table = overwriting()
+            .protection(Protection::Eight)
+            .verify_checksums_on_seek(checksums)
+            .build()
+            .unwrap();
+        for (sequence, key) in [(1, b"a"), (2, b"a"), (1, b"b")] {
+            table.add(sequence, Kind::VALUE, key, b"once").unwrap();
+            table.add(sequence, Kind::VALUE, key, b"v").unwrap();
+        }
+        let at = |key: &[u8], sequence| Representation::find(&table.rep, key, sequence).unwrap();
+        let stats = table.stats();
+        for other in [at(b"a", 1), at(b"b", 1)] {
+            table.rep.lead_astray(at(b"a", 2), other);
+            let version = Err(Error::Corruption(Corruption::Version));
+            assert_eq!(table.get(b"a", 9), version);
+            table.add(2, Kind::VALUE, b"a", b"w").unwrap();
+            assert_eq!(table.get(b"a", 9), found(b"w", 2));
+        }
+        assert_eq!(table.get(b"a", 1), found(b"v", 1));
+        assert_eq!(table.stats(), stats);
+    }
+}
+
+#[cfg(feature = "bytes")]
+#[test]
+fn w6_g1_bytes_of_what_was_overwritten_outlive_the_table() {
+    let table = Arc::new(overwriting().build().unwrap());
+    table.add(1, Kind::VALUE, b"k", b"first").unwrap();
+    let first = table.get_bytes(b"k", 1).unwrap().unwrap();
+    table.add(1, Kind::VALUE, b"k", b"second").unwrap();
+    let second = table.get_bytes(b"k", 1).unwrap().unwrap();
+    drop(table);
+    assert_eq!((&first[..], &second[..]), (&b"first"[..], &b"second"[..]));
+}
+
+#[test]
+fn w6_m3_writers_on_threads_overwrite_beside_readers() {
+    const ROUNDS: u8 = if cfg!(miri) { 5 } else { 100 };
+    for protection in [Protection::None, Protection::Four] {
+        let table = overwriting().protection(protection).build().unwrap();
+        let keys: Vec<[u8; 1]> = (0..20).map(|key| [key]).collect();
+        let done = core::sync::atomic::AtomicUsize::new(0);
+        let ordering = core::sync::atomic::Ordering::SeqCst;
+        let kind = |value: &[u8]| [Kind::VALUE, Kind::DELETION, Kind::MERGE][value.len() % 3];
+        let whole = |entry: &EntryRef<'_>| {
+            let same = entry.value.iter().all(|&byte| byte == entry.value[0]);
+            entry.kind == kind(entry.value) && same
+        };
+        std::thread::scope(|scope| {
+            for thread in 0..3u8 {
+                let (table, keys, done) = (&table, &keys, &done);
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let value = std::vec![round; usize::from(1 + thread + round % 5)];
+                        let mut writer = table.writer().unwrap();
+                        for key in keys {
+                            writer.add(1, kind(&value), key, &value).unwrap();
+                        }
+                    }
+                    done.fetch_add(1, ordering);
+                });
+            }
+            scope.spawn(|| {
+                while done.load(ordering) < 3 {
+                    for key in &keys {
+                        let entry = table.get_entry(key, 1).unwrap();
+                        assert!(entry.is_none_or(|entry| whole(&entry)), "{entry:?}");
+                    }
+                    assert!(table.stats().data_size < 1 << 20, "never below zero");
+                }
+            });
+        });
+        assert_eq!(table.stats().entries, 20);
+        assert_eq!(table.stats(), recounted(&table));
     }
 }

@@ -159,7 +159,10 @@ impl Counters {
     pub(super) fn read<C: Comparator>(&self, earliest_sequence: SequenceNumber) -> Stats {
         let first = read(&self.0.first);
         // A writer that is still inside may have added what another one overwrote already.
-        let present = |counter| u64::try_from(read(counter).cast_signed()).unwrap_or(0);
+        let present = |counter| match read(counter) {
+            below_zero if below_zero > u64::MAX / 2 => 0,
+            count => count,
+        };
         let entries = read(&self.0.entries);
         let stamped = C::TIMESTAMP_LEN != 0 && entries != 0;
         Stats {

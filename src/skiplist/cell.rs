@@ -93,6 +93,18 @@ impl<C: Comparator> SkipList<C> {
         VERSION_RECORD_AT + self.checks.guard_len() + record_len
     }
 
+    /// The cell of a node.
+    ///
+    /// # Safety
+    ///
+    /// `node` was found by following this list's links, and the list has cells.
+    unsafe fn cell<'l>(view: SpaceView<'l>, node: Offset) -> &'l AtomicU64 {
+        // SAFETY: passed on from the caller.
+        let node = unsafe { Self::node(view, node) };
+        // SAFETY: made before the node was linked.
+        unsafe { node.cell() }
+    }
+
     /// Reads a node's cell: which version of its entry is the newest.
     ///
     /// # Errors
@@ -118,20 +130,31 @@ impl<C: Comparator> SkipList<C> {
         node: Offset,
     ) -> Result<EntryRef<'_>, Corruption> {
         // SAFETY: passed on from the caller.
-        let cell = unsafe { Self::node(view, node).cell() };
+        let cell = unsafe { Self::cell(view, node) };
         let version = self.read_cell(cell)?;
         // SAFETY: passed on from the caller; the cell of the node led there.
-        let entry = unsafe { self.version(view, node, version) }?;
+        let (key, entry) = unsafe { self.version(view, node, version) }?;
+        if self.checks.guarded()
+            && version.is_some()
+            && self.comparator.compare(key, entry.user_key).is_ne()
+        {
+            return Err(Corruption::Version);
+        }
+        let entry = EntryRef {
+            user_key: key,
+            ..entry
+        };
         if fault(&FAULT_SKIPLIST_CELL_READ_TWICE) {
             let again = self.read_cell(cell)?;
             // SAFETY: as above.
-            let EntryRef { kind, .. } = unsafe { self.version(view, node, again) }?;
+            let (_, EntryRef { kind, .. }) = unsafe { self.version(view, node, again) }?;
             return Ok(EntryRef { kind, ..entry });
         }
         Ok(entry)
     }
 
-    /// The entry of a node as some version has it: kind and value are that version's.
+    /// The user key of a node, and its entry as some version has it, with the key as it is
+    /// spelled there. That the two compare equal is not looked at.
     ///
     /// # Errors
     ///
@@ -146,10 +169,11 @@ impl<C: Comparator> SkipList<C> {
         view: SpaceView<'_>,
         node: Offset,
         version: Option<Offset>,
-    ) -> Result<EntryRef<'_>, Corruption> {
+    ) -> Result<(&[u8], EntryRef<'_>), Corruption> {
         let Some(version) = version else {
             // SAFETY: passed on from the caller.
-            return unsafe { self.own_entry(view, node) };
+            let entry = unsafe { self.own_entry(view, node) }?;
+            return Ok((entry.user_key, entry));
         };
         // SAFETY: passed on from the caller.
         let key = unsafe { self.special_key(view, node) };
@@ -162,16 +186,10 @@ impl<C: Comparator> SkipList<C> {
         let start = unsafe { start.add(VERSION_RECORD_AT) };
         // SAFETY: written there before the swap, and never changed (C1).
         let entry = unsafe { self.stored_entry(start) }?;
-        let sequence = tag_sequence(tag);
-        let other = || self.comparator.compare(entry.user_key, user_key).is_ne();
-        if self.checks.guarded() && (entry.sequence != sequence || other()) {
+        if self.checks.guarded() && entry.sequence != tag_sequence(tag) {
             return Err(Corruption::Version);
         }
-        Ok(EntryRef {
-            user_key,
-            sequence,
-            ..entry
-        })
+        Ok((user_key, entry))
     }
 
     /// Makes `entry` the newest version of the entry with its key and sequence number;
@@ -197,13 +215,15 @@ impl<C: Comparator> SkipList<C> {
         let node = self.exactly(view, &target).ok_or(Error::Duplicate)?;
         let version = self.write_version(memory, entry)?;
         // SAFETY: the list has cells, or `exactly` had found nothing.
-        let cell = unsafe { Self::node(view, node).cell() };
+        let cell = unsafe { Self::cell(view, node) };
         let word = self.checks.cell_word(NonNull::from(cell).cast(), version);
         let read = fault(&FAULT_SKIPLIST_CELL_READ_FIRST).then(|| self.read_cell(cell));
         let replaced = cell.swap(word, ord!(SKIPLIST_CELL_SWAP, AcqRel));
         let replaced = read.unwrap_or_else(|| self.checks.version_of(cell, replaced));
+        // No user code from here on: what was replaced is counted.
         // SAFETY: a search found the node, and the swap acquired what it replaced.
-        Ok(replaced.and_then(|replaced| unsafe { self.version(view, node, replaced) }))
+        let replaced = replaced.and_then(|replaced| unsafe { self.version(view, node, replaced) });
+        Ok(replaced.map(|(_, entry)| entry))
     }
 
     /// The node of exactly this key and sequence number, in a list with cells.
@@ -241,7 +261,7 @@ impl<C: Comparator> SkipList<C> {
     pub(crate) fn lead_astray(&self, at: super::Position, other: super::Position) {
         let view = self.view();
         // SAFETY: positions are nodes found by following links.
-        let [cell, other] = [at, other].map(|at| unsafe { Self::node(view, at.get()).cell() });
+        let [cell, other] = [at, other].map(|at| unsafe { Self::cell(view, at.get()) });
         let version = self.read_cell(other).expect("not damaged yet");
         let place = NonNull::from(cell).cast();
         let word = self.checks.cell_word(place, version.unwrap_or(0));
@@ -254,10 +274,12 @@ impl<C: Comparator> SkipList<C> {
     pub(crate) fn stored_version(&self, at: super::Position) -> Option<(*mut u8, usize)> {
         let view = self.view();
         // SAFETY: positions are nodes found by following links.
-        let cell = unsafe { Self::node(view, at.get()).cell() };
+        let cell = unsafe { Self::cell(view, at.get()) };
         let version = self.read_cell(cell).expect("not damaged yet")?;
         // SAFETY: the cell led to it.
-        let start = unsafe { view.resolve(version).add(VERSION_RECORD_AT) };
+        let start = unsafe { view.resolve(version) };
+        // SAFETY: the record follows, inside of the allocation.
+        let start = unsafe { start.add(VERSION_RECORD_AT) };
         // SAFETY: as above; nothing is damaged yet.
         let entry = unsafe { self.stored_entry(start) }.expect("not damaged yet");
         let layout = self.check(&entry).expect("it was stored");

@@ -285,13 +285,13 @@ fn w6_e10_a_cell_that_leads_to_another_entry_is_noticed_and_may_be_overwritten()
             .verify_checksums_on_seek(checksums)
             .build()
             .unwrap();
-        for (sequence, key) in [(1, b"a"), (2, b"a"), (1, b"b")] {
+        for (sequence, key) in [(1, b"a"), (2, b"a"), (2, b"b")] {
             table.add(sequence, Kind::VALUE, key, b"once").unwrap();
             table.add(sequence, Kind::VALUE, key, b"v").unwrap();
         }
         let at = |key: &[u8], sequence| Representation::find(&table.rep, key, sequence).unwrap();
         let stats = table.stats();
-        for other in [at(b"a", 1), at(b"b", 1)] {
+        for other in [at(b"a", 1), at(b"b", 2)] {
             table.rep.lead_astray(at(b"a", 2), other);
             let version = Err(Error::Corruption(Corruption::Version));
             assert_eq!(table.get(b"a", 9), version);

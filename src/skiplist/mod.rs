@@ -13,7 +13,7 @@
 //!
 //! 1. **S1, frozen records.** A node's record is written before the node is
 //!    linked and never changes after. Where entries can be overwritten, what changes is
-//!    which record is current: one word in front of the node's own, the [cell](cell).
+//!    which record is current: one word in front of the node's own, the cell (`cell.rs`).
 //! 2. **S2, order.** On every level, nodes ascend by user key, and by descending
 //!    sequence number within a key. No two have the same key and sequence
 //!    number, whatever their kinds.

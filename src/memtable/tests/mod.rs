@@ -1,6 +1,7 @@
 //! What a table promises on real threads and to hostile users; the models have
 //! the rest.
 
+mod checksums;
 mod damage;
 mod filter;
 mod hints;

@@ -1,5 +1,6 @@
 //! Entries that are overwritten (SPEC W6).
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::vec::Vec;
 
 use super::filter::CaseBlind;
@@ -321,8 +322,7 @@ fn w6_m3_writers_on_threads_overwrite_beside_readers() {
     for protection in [Protection::None, Protection::Four] {
         let table = overwriting().protection(protection).build().unwrap();
         let keys: Vec<[u8; 1]> = (0..20).map(|key| [key]).collect();
-        let done = core::sync::atomic::AtomicUsize::new(0);
-        let ordering = core::sync::atomic::Ordering::SeqCst;
+        let done = AtomicUsize::new(0);
         let kind = |value: &[u8]| [Kind::VALUE, Kind::DELETION, Kind::MERGE][value.len() % 3];
         let whole = |entry: &EntryRef<'_>| {
             let same = entry.value.iter().all(|&byte| byte == entry.value[0]);
@@ -339,11 +339,11 @@ fn w6_m3_writers_on_threads_overwrite_beside_readers() {
                             writer.add(1, kind(&value), key, &value).unwrap();
                         }
                     }
-                    done.fetch_add(1, ordering);
+                    done.fetch_add(1, SeqCst);
                 });
             }
             scope.spawn(|| {
-                while done.load(ordering) < 3 {
+                while done.load(SeqCst) < 3 {
                     for key in &keys {
                         let entry = table.get_entry(key, 1).unwrap();
                         assert!(entry.is_none_or(|entry| whole(&entry)), "{entry:?}");

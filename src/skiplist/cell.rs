@@ -248,11 +248,8 @@ impl<C: Comparator> SkipList<C> {
         unsafe { shadow.as_ref() }.write();
         // SAFETY: the record and its guard follow, inside of the allocation.
         let record = unsafe { place.ptr.add(VERSION_RECORD_AT) };
-        let length = self.checks.guard_len() + layout.len;
-        // SAFETY: as above; blocks hold zeroes or what an earlier table wrote, so
-        // the bytes are initialised, and nobody else has access to them yet.
-        let record = unsafe { core::slice::from_raw_parts_mut(record.as_ptr(), length) };
-        self.checks.write(record, entry, &layout);
+        // SAFETY: as above.
+        unsafe { self.write_stored(record, entry, &layout) };
         Ok(place.offset)
     }
 

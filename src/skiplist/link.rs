@@ -120,15 +120,15 @@ impl<C: Comparator> SkipList<C> {
         unsafe { ptr.shadow() }.write();
         // SAFETY: the allocation has `record_len` bytes for the record and what lies in front.
         let record = unsafe { ptr.record() };
-        // SAFETY: as above; blocks hold zeroes or what an earlier table wrote, so
-        // the bytes are initialised, and nobody else has access to them yet.
-        let record = unsafe { core::slice::from_raw_parts_mut(record.as_ptr(), record_len) };
         let offset = place.offset + NodePtr::offset_in_allocation(height);
         if self.checks.plain() {
+            // SAFETY: as above; blocks hold zeroes or what an earlier table wrote, so
+            // the bytes are initialised, and nobody else has access to them yet.
+            let record = unsafe { core::slice::from_raw_parts_mut(record.as_ptr(), record_len) };
             write_record(record, entry, layout, Protection::None);
         } else {
-            // SAFETY: constructed above, and not shared yet.
-            unsafe { self.write_special(ptr, offset, record, entry, layout) };
+            // SAFETY: constructed above with room for all of it, and not shared yet.
+            unsafe { self.write_special(ptr, offset, entry, layout) };
         }
         if height > self.levels() {
             self.height

@@ -95,15 +95,6 @@ impl Checks {
         self.protection
     }
 
-    /// Writes a record, and its guard if it has one.
-    pub(super) fn write(&self, out: &mut [u8], entry: &EntryRef<'_>, layout: &Layout) {
-        if self.guarded() {
-            write_guarded(out, entry, layout, self.protection);
-        } else {
-            write_record(out, entry, layout, Protection::None);
-        }
-    }
-
     /// A key for an error message, if it may be there.
     fn key(&self, user_key: &[u8]) -> CorruptKey {
         if self.show_keys {
@@ -125,22 +116,48 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// `node` was made by [`NodePtr::construct`] at that offset, nobody else uses it, and
-    /// `record` is all that follows its shadow.
+    /// its allocation has room for the record and what lies in front of it.
     #[cold]
     #[inline(never)]
     pub(super) unsafe fn write_special(
         &self,
         node: NodePtr,
         offset: Offset,
-        record: &mut [u8],
         entry: &EntryRef<'_>,
         layout: &Layout,
     ) {
-        let cell = self.checks.front_len() - self.checks.guard_len();
-        self.checks.write(&mut record[cell..], entry, layout);
         if self.checks.cells() {
             // SAFETY: passed on from the caller; room for a cell is in front of the record.
             unsafe { self.construct_cell(node, offset) };
+        }
+        // SAFETY: passed on from the caller.
+        let start = unsafe { node.record() };
+        // SAFETY: a cell, where nodes have any, lies inside of the allocation.
+        let start = unsafe { start.add(self.checks.front_len() - self.checks.guard_len()) };
+        // SAFETY: the rest of the allocation is for the record and its guard.
+        unsafe { self.write_stored(start, entry, layout) };
+    }
+
+    /// Writes a record, and its guard if it has one, for
+    /// [`stored_entry`](Self::stored_entry) to read.
+    ///
+    /// # Safety
+    ///
+    /// As many bytes as that takes lie there in fresh memory, and nobody else uses them.
+    pub(super) unsafe fn write_stored(
+        &self,
+        start: NonNull<u8>,
+        entry: &EntryRef<'_>,
+        layout: &Layout,
+    ) {
+        let length = self.checks.guard_len() + layout.len;
+        // SAFETY: passed on from the caller; blocks hold zeroes or what an earlier table
+        // wrote, so the bytes are initialised.
+        let out = unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), length) };
+        if self.checks.guarded() {
+            write_guarded(out, entry, layout, self.checks.protection);
+        } else {
+            write_record(out, entry, layout, Protection::None);
         }
     }
 
@@ -274,7 +291,7 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// # Safety
     ///
-    /// [`Checks::write`] of this list wrote it there, inside of the arena, and it never
+    /// [`write_stored`](Self::write_stored) of this list wrote it there, inside of the arena, and it never
     /// changed since, unless by what is looked for here.
     pub(super) unsafe fn stored_entry(
         &self,

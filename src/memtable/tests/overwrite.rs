@@ -255,6 +255,9 @@ fn w6_a6_a_reservation_is_enough_and_without_one_nothing_changes() {
     let table = overwriting().capacity(Some(64 << 10)).build().unwrap();
     table.add(1, Kind::VALUE, b"k", b"v").unwrap();
     let size = table.max_entry_size(1, 1000).unwrap();
+    // Who loses the race for a place takes a node and a version.
+    let node = small().build().unwrap().max_entry_size(1, 1000).unwrap();
+    assert!((node + 1000..node + 1100).contains(&size), "{size}");
     let mut writer = table.writer().unwrap();
     writer.reserve(size).unwrap();
     let mut filler = 2;
@@ -302,6 +305,23 @@ fn w6_e10_a_cell_that_leads_to_another_entry_is_noticed_and_may_be_overwritten()
         assert_eq!(table.get(b"a", 1), found(b"v", 1));
         assert_eq!(table.stats(), stats);
     }
+}
+
+#[test]
+fn w6_m3_sums_are_not_below_zero_while_a_writer_is_inside() {
+    let table = overwriting().build().unwrap();
+    let mut writer = table.writer().unwrap();
+    writer.add(1, Kind::DELETION, b"k", &[0; 100]).unwrap();
+    writer.add(2, Kind::MERGE, b"k", b"operand").unwrap();
+    for sequence in [1, 2] {
+        table.add(sequence, Kind::VALUE, b"k", b"").unwrap();
+    }
+    let stats = table.stats();
+    let sums = (stats.deletions, stats.merges, stats.data_size);
+    assert_eq!(sums, (0, 0, 0), "what they are taken off is not there yet");
+    drop(writer);
+    assert_eq!(table.stats(), recounted(&table));
+    assert_eq!(table.stats().data_size, 2 * (1 + 8));
 }
 
 #[cfg(feature = "bytes")]

@@ -127,6 +127,16 @@ pub mod checker {
         unsafe { list.insert_hinted(Sharing::Concurrent, ticket, hint, entry, || ()) }
     }
 
+    /// Overwrites an entry past its table's door and counters; returns what it replaced.
+    pub fn overwrite<'l, C: Comparator>(
+        list: &'l SkipList<C>,
+        entry: &EntryRef<'_>,
+    ) -> Result<EntryRef<'l>> {
+        // SAFETY: the memory is from the list's own arena.
+        let replaced = unsafe { list.overwrite(&mut &**list.arena(), entry) }?;
+        replaced.map_err(Into::into)
+    }
+
     /// Deletes a range past the table's door and counters, which have models of their own.
     pub fn delete_range<C: Comparator>(
         table: &MemTable<C>,

@@ -13,6 +13,8 @@ mod checker;
 mod memtable;
 #[path = "loom/merges.rs"]
 mod merges;
+#[path = "loom/overwrite.rs"]
+mod overwrite;
 #[path = "loom/sequencer.rs"]
 mod sequencer;
 #[path = "loom/skiplist.rs"]

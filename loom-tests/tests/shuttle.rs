@@ -10,6 +10,8 @@ mod batch;
 mod memtable;
 #[path = "shuttle/merges.rs"]
 mod merges;
+#[path = "shuttle/overwrite.rs"]
+mod overwrite;
 #[path = "shuttle/published.rs"]
 mod published;
 #[path = "shuttle/sequencer.rs"]

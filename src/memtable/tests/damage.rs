@@ -30,6 +30,8 @@ struct Options {
     protection: Protection,
     order: bool,
     checksums: bool,
+    /// Most entries are versions that took the place of others (SPEC W6).
+    overwritten: bool,
 }
 
 /// Tables with all the entries, with towers of all heights.
@@ -43,20 +45,68 @@ fn table(options: Options) -> MemTable {
             1 + entry.sequence as usize % 3
         }));
     table = table.max_height(3);
+    if options.overwritten {
+        table = table.duplicates(DuplicatePolicy::Overwrite);
+    }
     let table = table.build().unwrap();
     for (user_key, sequence, kind, value) in ENTRIES {
+        let before = u64::from(options.overwritten) * (sequence % 4);
+        for version in 0..before {
+            let (kind, value) = (Kind::MERGE, &b"once"[..version as usize]);
+            table.add(sequence, kind, user_key, value).unwrap();
+        }
         table.add(sequence, kind, user_key, value).unwrap();
     }
     table
 }
 
-/// Where each entry of the table is stored, in the table's order.
-fn places(table: &MemTable) -> Vec<(*mut u8, usize)> {
+/// Something that is stored.
+struct Place {
+    start: *mut u8,
+    len: usize,
+    /// The entry that it belongs to.
+    entry: usize,
+    /// The bytes in front whose damage is noticed by whoever comes by the entry.
+    front: usize,
+    /// The bytes that nobody reads any more: another version is newer.
+    unread: Range<usize>,
+    /// A version that no link leads to.
+    version: bool,
+}
+
+/// What is stored of each entry of the table, in the table's order.
+fn places(table: &MemTable) -> Vec<Place> {
+    const FRONT: usize = crate::entry::GUARD_LEN + 1;
     let list = &table.rep;
-    let place = |&(user_key, sequence, ..): &(&[u8], SequenceNumber, Kind, &[u8])| {
-        list.stored(Representation::find(list, user_key, sequence).unwrap())
-    };
-    ENTRIES.iter().map(place).collect()
+    let mut places = Vec::new();
+    for (entry, (user_key, sequence, ..)) in ENTRIES.into_iter().enumerate() {
+        let position = Representation::find(list, user_key, sequence).unwrap();
+        let (start, len) = list.stored(position);
+        let overwriting = table.duplicates == DuplicatePolicy::Overwrite;
+        let version = overwriting.then(|| list.stored_version(position)).flatten();
+        let front = FRONT + if overwriting { 8 } else { 0 };
+        // The length of the longest key has two bytes. The kind is the tag's first byte.
+        let tag = front + usize::from(user_key.len() > 119) + user_key.len();
+        places.push(Place {
+            start,
+            len,
+            entry,
+            front,
+            unread: if version.is_some() { tag..len } else { 0..0 },
+            version: false,
+        });
+        if let Some((start, len)) = version {
+            places.push(Place {
+                start,
+                len,
+                entry,
+                front: FRONT,
+                unread: 0..0,
+                version: true,
+            });
+        }
+    }
+    places
 }
 
 /// Sees all, but asks for each number.
@@ -200,16 +250,24 @@ fn is_right_or_error<T: PartialEq + core::fmt::Debug>(told: &Result<T>, right: &
 fn flip_each_byte(options: Options, wrongs: &[u8]) {
     let table = table(options);
     let places = places(&table);
-    let range = |&(start, len): &(*mut u8, usize)| start.addr()..start.addr() + len;
+    let range = |place: &Place| place.start.addr()..place.start.addr() + place.len;
     let inside = Inside(places.iter().map(range).collect());
     let right = told(&table, &inside);
     assert_eq!(right.forward.as_ref().map(Vec::len), Ok(ENTRIES.len()));
     assert_eq!(right.visible, Ok(6));
     let strong = options.protection == Protection::Eight;
-    for (index, &(start, len)) in places.iter().enumerate() {
+    for place in &places {
+        let &Place {
+            start, len, entry, ..
+        } = place;
         let flips = (0..len).flat_map(|at| wrongs.iter().map(move |&wrong| (at, wrong)));
         for (at, wrong) in flips {
-            let context = std::format!("{options:?}: byte {at} of entry {index} by {wrong}");
+            let what = if place.version {
+                "version of entry"
+            } else {
+                "entry"
+            };
+            let context = std::format!("{options:?}: byte {at} of {what} {entry} by {wrong}");
             // SAFETY: inside of the stored entry, which nobody reads now.
             let byte = unsafe { start.add(at) };
             let flip = || {
@@ -220,14 +278,19 @@ fn flip_each_byte(options: Options, wrongs: &[u8]) {
             };
             flip();
             let told = told(&table, &inside);
-            if strong {
+            // Of the old tag, the kind alone is not read.
+            let unread = place.unread.contains(&at) && !(1..8).contains(&(at - place.unread.start));
+            if unread {
+                assert_eq!(told.forward, right.forward, "{context}");
+                assert_eq!((&told.gets, &told.entries), (&right.gets, &right.entries));
+            } else if strong {
                 let corrupt = |error: Option<Error>| matches!(error, Some(Error::Corruption(_)));
                 assert!(corrupt(told.forward.err()), "{context}");
                 assert!(corrupt(told.backward.err()), "{context}");
             }
-            let lengths_damaged = at < crate::entry::GUARD_LEN + 1;
-            if strong && options.checksums || lengths_damaged {
-                let own = (&told.gets[index], &told.entries[index]);
+            let noticed = strong && (options.checksums || place.version) || at < place.front;
+            if noticed && !unread {
+                let own = (&told.gets[entry], &told.entries[entry]);
                 assert!(own.0.is_err() && own.1.is_err(), "{context}: {own:?}");
                 for visible in [&told.visible, &told.visible_backward] {
                     assert!(is_right_or_error(visible, &right.visible), "{context}");
@@ -251,13 +314,15 @@ fn flip_each_byte(options: Options, wrongs: &[u8]) {
     assert_eq!(again.forward, right.forward);
 }
 
-/// Tables with checksums of so many bytes, which verify more or less besides.
-fn options(bytes: usize) -> [Options; 4] {
+/// Tables with checksums of so many bytes, which verify more or less besides, and whose
+/// entries were overwritten or not.
+fn options(bytes: usize, overwritten: bool) -> [Options; 4] {
     let protection = Protection::from_len(bytes).unwrap();
     [(false, false), (true, false), (false, true), (true, true)].map(|(order, checksums)| Options {
         protection,
         order,
         checksums,
+        overwritten,
     })
 }
 
@@ -268,15 +333,25 @@ fn e10_each_byte_of_a_stored_entry_may_change_and_nobody_is_misled() {
     } else {
         &[1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80]
     };
-    for options in options(8) {
+    for options in options(8, false) {
         flip_each_byte(options, wrongs);
+    }
+}
+
+#[test]
+fn e10_each_byte_may_change_of_cells_and_versions_and_what_they_replaced() {
+    for options in options(8, true) {
+        flip_each_byte(options, &[1, 0x80]);
+    }
+    for options in options(1, true) {
+        flip_each_byte(options, &[0x81]);
     }
 }
 
 #[test]
 fn e10_each_byte_may_change_where_checksums_are_short() {
     for bytes in [1, 2, 4] {
-        for options in options(bytes) {
+        for options in options(bytes, false) {
             flip_each_byte(options, &[0x81]);
         }
     }
@@ -284,10 +359,13 @@ fn e10_each_byte_may_change_where_checksums_are_short() {
 
 #[test]
 fn e10_a_table_may_be_written_to_beside_a_damaged_entry() {
-    for options in [1, 4, 8].into_iter().flat_map(options) {
+    let options = [1, 4, 8]
+        .into_iter()
+        .flat_map(|bytes| options(bytes, false));
+    for options in options {
         for index in 0..ENTRIES.len() {
             let table = table(options);
-            let (start, len) = places(&table)[index];
+            let Place { start, len, .. } = places(&table)[index];
             for at in 0..len.min(12) {
                 // SAFETY: inside of the stored entry, which nobody reads now.
                 let byte = unsafe { start.add(at) };
@@ -325,6 +403,7 @@ fn e10_entries_out_of_order_are_noticed_without_checksums() {
         protection: Protection::None,
         order: true,
         checksums: false,
+        overwritten: false,
     };
     let table = table(options);
     // The sequence number of the second entry of "key 2", then its key.
@@ -388,63 +467,4 @@ fn e10_keys_are_shown_if_they_may_be() {
         let message = std::format!("{:?} {}", table.get(b"secret", 1), key);
         assert_eq!(message.contains("secret") || message.contains("115"), show);
     }
-}
-
-#[test]
-fn e10_checksums_that_come_with_entries_are_verified() {
-    for protection in [Protection::None, Protection::Two, Protection::Eight] {
-        let table = small().protection(protection).build().unwrap();
-        let entry = |sequence, user_key, kind, value| EntryRef {
-            user_key,
-            sequence,
-            kind,
-            value,
-        };
-        let good = entry(1, b"k", Kind::VALUE, b"v");
-        let sum = good.checksum();
-        let before = (table.stats(), table.memory_usage());
-        let mut writer = table.writer().unwrap();
-        let damaged = [
-            entry(2, b"k", Kind::VALUE, b"v"),
-            entry(1, b"l", Kind::VALUE, b"v"),
-            entry(1, b"k", Kind::DELETION, b"v"),
-            entry(1, b"k", Kind::VALUE, b"w"),
-            entry(1, b"kv", Kind::VALUE, b""),
-            entry(1, b"k", Kind::RANGE_DELETION, b"v"),
-        ];
-        for entry in damaged {
-            let refused = writer.add_protected(&entry, sum);
-            assert!(matches!(refused, Err(Error::Corruption(_))), "{entry:?}");
-            let batch = [(good, sum), (entry, sum)];
-            let refused = writer.add_batch_protected(&batch).unwrap_err();
-            assert_eq!(refused.added, 0);
-            assert!(matches!(refused.error, Error::Corruption(_)));
-        }
-        let over = entry(MAX_SEQUENCE_NUMBER + 1, b"k", Kind::VALUE, b"v");
-        let refused = writer.add_protected(&over, over.checksum());
-        assert!(matches!(refused, Err(Error::SequenceTooLarge { .. })));
-        drop(writer);
-        assert_eq!((table.stats(), table.memory_usage()), before);
-        let mut writer = table.writer().unwrap();
-        writer.add_protected(&good, sum).unwrap();
-        let range = entry(2, b"a", Kind::RANGE_DELETION, b"c");
-        writer.add_protected(&range, range.checksum()).unwrap();
-        let more = [
-            entry(3, b"m", Kind::VALUE, b""),
-            entry(1, b"k", Kind::VALUE, b""),
-        ];
-        let more = more.map(|entry| (entry, entry.checksum()));
-        let refused = writer.add_batch_protected(&more).unwrap_err();
-        assert_eq!((refused.added, refused.error), (1, Error::Duplicate));
-        drop(writer);
-        assert_eq!(table.stats().entries, 3);
-        assert_eq!(table.get_entry(b"k", 9), Ok(Some(good)));
-    }
-}
-
-#[test]
-fn e10_checksums_are_verified_where_there_are_any() {
-    let refused = small().verify_checksums_on_seek(true).build().map(|_| ());
-    let option = "verify_checksums_on_seek";
-    assert!(matches!(refused, Err(Error::InvalidOption { option: of, .. }) if of == option));
 }

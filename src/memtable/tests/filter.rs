@@ -116,7 +116,7 @@ fn b1_ratios_are_checked_and_capped() {
 }
 
 /// Takes upper and lower case for the same.
-struct CaseBlind;
+pub(super) struct CaseBlind;
 
 impl Comparator for CaseBlind {
     fn compare(&self, a: &[u8], b: &[u8]) -> core::cmp::Ordering {

@@ -1,6 +1,7 @@
 //! What a table promises on real threads and to hostile users; the models have
 //! the rest.
 
+mod checksums;
 mod damage;
 mod filter;
 mod hints;
@@ -9,6 +10,7 @@ mod kinds;
 #[cfg(target_os = "linux")]
 mod memory;
 mod merges;
+mod overwrite;
 mod ranges;
 mod sample;
 mod stamped;

@@ -50,9 +50,10 @@ pub use key::{
 };
 pub use lookup::{Lookup, MergeBase};
 pub use memtable::{
-    MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, Stripped, VisibleIter,
+    InPlaceTable, MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, Stripped, VisibleIter,
     Writer,
 };
+pub use memtable::in_place;
 pub use sequence_time::{SequenceTime, SequenceTimes};
 pub use skiplist::{BatchError, Hint};
 pub use sync::{ledger, seed_thread_rng};

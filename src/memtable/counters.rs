@@ -39,7 +39,7 @@ pub struct Stats {
 /// What one writer wrote; plain numbers, folded into [`Counters`] once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchCounts {
-    entries: u64,
+    pub(super) entries: u64,
     deletions: u64,
     merges: u64,
     range_deletions: u64,

@@ -49,11 +49,11 @@ pub use key::{
     TimestampedComparator, split_timestamp,
 };
 pub use lookup::{Lookup, MergeBase};
-pub use memtable::{
-    InPlaceTable, MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, Stripped, VisibleIter,
-    Writer,
-};
 pub use memtable::in_place;
+pub use memtable::{
+    InPlaceTable, MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, Stripped,
+    VisibleIter, Writer,
+};
 pub use sequence_time::{SequenceTime, SequenceTimes};
 pub use skiplist::{BatchError, Hint};
 pub use sync::{ledger, seed_thread_rng};

@@ -51,7 +51,7 @@ mod tests;
 mod walk;
 mod writer;
 
-pub use answer::OwnedLookup;
+pub use answer::{OwnedBase, OwnedLookup};
 pub use options::InPlaceBuilder;
 pub use read::InPlaceReader;
 pub use walk::{InPlaceCursor, InPlaceHandle, InPlaceIter};
@@ -147,7 +147,11 @@ impl<C: Comparator> InPlaceTable<C> {
     ///
     /// As for [`MemTable::exclusive_writer`].
     pub fn exclusive_writer(&self) -> Result<InPlaceWriter<'_, C>> {
-        Ok(InPlaceWriter::new(self, self.table.exclusive_writer()?, true))
+        Ok(InPlaceWriter::new(
+            self,
+            self.table.exclusive_writer()?,
+            true,
+        ))
     }
 
     /// Deletes all keys from `begin` on and before `end`. As [`MemTable::delete_range`].

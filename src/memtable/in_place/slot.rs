@@ -170,8 +170,8 @@ impl Slots {
     ) -> Result<R> {
         let _inside = Updating::begin()?;
         let hash = hashed.map_or(0, |key| xxh3_64_with_seed(key, self.seed));
-        let _turn = (!fault(&FAULT_IN_PLACE_UPDATES_TOGETHER))
-            .then(|| self.stripe(hash).turns.lock());
+        let _turn =
+            (!fault(&FAULT_IN_PLACE_UPDATES_TOGETHER)).then(|| self.stripe(hash).turns.lock());
         f()
     }
 

@@ -88,11 +88,7 @@ struct Newest<'t> {
 }
 
 impl<'t, C: Comparator> InPlaceWriter<'t, C> {
-    pub(super) fn new(
-        table: &'t InPlaceTable<C>,
-        writer: Writer<'t, C>,
-        exclusive: bool,
-    ) -> Self {
+    pub(super) fn new(table: &'t InPlaceTable<C>, writer: Writer<'t, C>, exclusive: bool) -> Self {
         Self {
             table,
             writer,
@@ -274,11 +270,7 @@ impl<'t, C: Comparator> InPlaceWriter<'t, C> {
     }
 
     /// Runs `f` while no other update of the key does.
-    fn in_turn<T>(
-        &mut self,
-        user_key: &[u8],
-        f: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<T> {
+    fn in_turn<T>(&mut self, user_key: &[u8], f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if user_key.len() < C::TIMESTAMP_LEN {
             let length = user_key.len();
             return Err(Error::InvalidTimestamp { length });
@@ -363,7 +355,10 @@ impl<'t, C: Comparator> InPlaceWriter<'t, C> {
             let mut value = Vec::new();
             let (key, kind) = (operand.user_key, Kind::VALUE);
             // SAFETY: what is folded is this table's, and of this kind.
-            unsafe { self.table.copy_value(key, sequence, kind, stored, &mut value) }?;
+            unsafe {
+                self.table
+                    .copy_value(key, sequence, kind, stored, &mut value)
+            }?;
             Ok(Cow::Owned(value))
         })
     }

@@ -69,7 +69,7 @@ use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, Kind, SequenceNumber};
 use crate::sync::{Arc, AtomicU64, ord};
 use crate::tombstones::RangeDeletions;
-use slot::{SlotRef, Slots, reserve};
+use slot::{Slots, reserve};
 
 /// A table whose values can be updated where they are.
 ///
@@ -336,7 +336,8 @@ impl<C: Comparator> InPlaceTable<C> {
     /// The limit that the lengths exceed.
     pub fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize> {
         encoded_len(key_len, value_len, Protection::None)?;
-        let entry = self.table.max_entry_size(key_len, SlotRef::LEN)?;
+        let reference = self.slots.reference_len();
+        let entry = self.table.max_entry_size(key_len, reference)?;
         Ok(entry.next_multiple_of(UNIT) + self.slots.allocated(value_len))
     }
 
@@ -370,7 +371,7 @@ impl<C: Comparator> InPlaceTable<C> {
             out.extend_from_slice(stored);
             return Ok(());
         }
-        let place = SlotRef::decode(stored)?;
+        let place = self.slots.place(stored)?;
         // SAFETY: this table's entries hold references to slots of its arena, filled
         // before the entry was linked (U5).
         let intact = unsafe { self.slots.read(self.table.arena(), place, out) }?;

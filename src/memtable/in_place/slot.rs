@@ -31,35 +31,48 @@ const _: () = assert!(
     "a shadow lies at the front of an allocation"
 );
 
-/// What an entry holds in place of its value: it never changes.
+/// Where a slot is, and how much room it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SlotRef {
+pub(super) struct Place {
     offset: Offset,
     capacity: u32,
 }
 
-impl SlotRef {
-    /// Bytes that it takes.
-    pub(super) const LEN: usize = 8;
+/// Bytes of a place.
+const PLACE_LEN: usize = 8;
 
-    pub(super) fn encode(self) -> [u8; Self::LEN] {
+impl Place {
+    fn encode(self) -> [u8; PLACE_LEN] {
         (u64::from(self.capacity) << 32 | u64::from(self.offset)).to_le_bytes()
-    }
-
-    pub(super) fn decode(stored: &[u8]) -> Result<Self, Corruption> {
-        let bytes = stored.try_into().map_err(|_| Corruption::BadLength {
-            what: "reference to a value",
-            length: stored.len(),
-        })?;
-        let word = u64::from_le_bytes(bytes);
-        Ok(Self {
-            offset: word as u32,
-            capacity: (word >> 32) as u32,
-        })
     }
 
     pub(super) fn capacity(self) -> usize {
         self.capacity as usize
+    }
+
+    /// For one of the two given, one-to-one in the other: damage to one of the three is
+    /// noticed for certain, and any other but once in 2^32, however short the checksum of
+    /// the entry is. So no damage leads a reader out of a slot.
+    fn mix(self) -> u32 {
+        let capacity = self.capacity.wrapping_mul(0xC2B2_AE35).rotate_left(15);
+        self.offset.wrapping_mul(0x9E37_79B9) ^ capacity ^ 0x5BD1_E995
+    }
+}
+
+/// What an entry holds in place of its value: it never changes.
+///
+/// ```text
+/// fixed32(offset) · fixed32(capacity) · with checksums: fixed32(mix of both)
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reference {
+    bytes: [u8; PLACE_LEN + 4],
+    length: u8,
+}
+
+impl Reference {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
     }
 }
 
@@ -128,6 +141,43 @@ impl Slots {
         size_of_val(&*self.stripes)
     }
 
+    /// Bytes of a reference.
+    pub(super) fn reference_len(&self) -> usize {
+        if self.protection.is_empty() {
+            PLACE_LEN
+        } else {
+            PLACE_LEN + 4
+        }
+    }
+
+    /// What an entry is to hold.
+    pub(super) fn refer_to(&self, place: Place) -> Reference {
+        let mut bytes = [0; PLACE_LEN + 4];
+        bytes[..PLACE_LEN].copy_from_slice(&place.encode());
+        bytes[PLACE_LEN..].copy_from_slice(&place.mix().to_le_bytes());
+        Reference {
+            bytes,
+            length: self.reference_len() as u8,
+        }
+    }
+
+    /// The place that an entry holds a reference to.
+    pub(super) fn place(&self, stored: &[u8]) -> Result<Place, Corruption> {
+        if stored.len() != self.reference_len() {
+            return Err(Corruption::BadLength {
+                what: "reference to a value",
+                length: stored.len(),
+            });
+        }
+        let (offset, rest) = decode_fixed32(stored)?;
+        let (capacity, mix) = decode_fixed32(rest)?;
+        let place = Place { offset, capacity };
+        if !mix.is_empty() && *mix != place.mix().to_le_bytes() {
+            return Err(Corruption::Lengths);
+        }
+        Ok(place)
+    }
+
     /// Bytes of everything in front of the value.
     fn front(&self) -> usize {
         size_of::<Shadow>() + NUMBERS_LEN + self.protection.len()
@@ -146,7 +196,7 @@ impl Slots {
 
     /// The stripe of a slot depends on where the slot is and on nothing that a comparator
     /// or a caller says: who agrees on the slot agrees on the lock.
-    fn stripe_of_slot(&self, place: SlotRef) -> &Stripe {
+    fn stripe_of_slot(&self, place: Place) -> &Stripe {
         let spread = u64::from(place.offset).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         self.stripe(spread >> 32)
     }
@@ -181,10 +231,10 @@ impl Slots {
         memory: &mut impl Allocate,
         sequence: SequenceNumber,
         value: &[u8],
-    ) -> Result<SlotRef> {
+    ) -> Result<Place> {
         let length = self.allocated(value.len());
         let allocation = memory.allocate(length)?;
-        let place = SlotRef {
+        let place = Place {
             offset: allocation.offset,
             capacity: self.capacity_for(value.len()) as u32,
         };
@@ -203,7 +253,7 @@ impl Slots {
     }
 
     /// Writes everything behind the shadow.
-    fn fill(&self, slot: &mut [u8], place: SlotRef, last: SequenceNumber, value: &[u8]) {
+    fn fill(&self, slot: &mut [u8], place: Place, last: SequenceNumber, value: &[u8]) {
         let (numbers, rest) = slot.split_at_mut(NUMBERS_LEN);
         numbers[..LENGTH_LEN].copy_from_slice(&(value.len() as u32).to_le_bytes());
         numbers[LENGTH_LEN..].copy_from_slice(&last.to_le_bytes());
@@ -215,13 +265,13 @@ impl Slots {
 
     /// Covers the value, both numbers, and where they lie: the checksum of the entry
     /// covers the key, and the reference to here.
-    fn checksum(&self, place: SlotRef, numbers: &[u8], value: &[u8]) -> [u8; 8] {
+    fn checksum(&self, place: Place, numbers: &[u8], value: &[u8]) -> [u8; 8] {
         if self.protection.is_empty() {
             return [0; 8];
         }
-        let mut fixed = [0; SlotRef::LEN + NUMBERS_LEN];
-        fixed[..SlotRef::LEN].copy_from_slice(&place.encode());
-        fixed[SlotRef::LEN..].copy_from_slice(numbers);
+        let mut fixed = [0; PLACE_LEN + NUMBERS_LEN];
+        fixed[..PLACE_LEN].copy_from_slice(&place.encode());
+        fixed[PLACE_LEN..].copy_from_slice(numbers);
         (xxh3_64_with_seed(value, 4) ^ xxh3_64_with_seed(&fixed, 5)).to_le_bytes()
     }
 
@@ -233,7 +283,7 @@ impl Slots {
     unsafe fn locate<'a>(
         &self,
         arena: &'a ConcurrentArena,
-        place: SlotRef,
+        place: Place,
     ) -> (&'a Shadow, *mut u8, usize) {
         // SAFETY: the arena handed the offset out.
         let front = unsafe { arena.view().resolve(place.offset) };
@@ -245,6 +295,22 @@ impl Slots {
         (shadow, start.as_ptr(), length)
     }
 
+    /// The bytes of a slot, to be damaged.
+    ///
+    /// # Safety
+    ///
+    /// As for [`locate`](Self::locate).
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(super) unsafe fn bytes_of(
+        &self,
+        arena: &ConcurrentArena,
+        place: Place,
+    ) -> (*mut u8, usize) {
+        // SAFETY: passed on from the caller.
+        let (_, start, length) = unsafe { self.locate(arena, place) };
+        (start, length)
+    }
+
     /// Appends a slot's value to `out`; `None` where the checksum differs.
     ///
     /// # Safety
@@ -253,7 +319,7 @@ impl Slots {
     pub(super) unsafe fn read(
         &self,
         arena: &ConcurrentArena,
-        place: SlotRef,
+        place: Place,
         out: &mut Vec<u8>,
     ) -> Result<Option<()>> {
         // Nobody allocates with the lock held.
@@ -287,7 +353,7 @@ impl Slots {
     pub(super) unsafe fn rewrite(
         &self,
         arena: &ConcurrentArena,
-        place: SlotRef,
+        place: Place,
         sequence: SequenceNumber,
         value: &[u8],
         late: Late,

@@ -4,7 +4,7 @@ use core::fmt;
 use std::borrow::Cow;
 
 use super::InPlaceTable;
-use super::slot::{Late, Rewritten, SlotRef, reserve};
+use super::slot::{Late, Place, Reference, Rewritten, reserve};
 use crate::arena::Allocate;
 use crate::entry::{EntryRef, Protection, encoded_len};
 use crate::error::{Error, Result};
@@ -84,7 +84,7 @@ pub struct InPlaceWriter<'t, C: Comparator = BytewiseComparator> {
 struct Newest<'t> {
     stored: Lookup<'t>,
     /// Where its value is, if it may be updated there.
-    place: Option<SlotRef>,
+    place: Option<Place>,
 }
 
 impl<'t, C: Comparator> InPlaceWriter<'t, C> {
@@ -299,7 +299,7 @@ impl<'t, C: Comparator> InPlaceWriter<'t, C> {
                 value,
                 kind: Kind::VALUE,
                 ..
-            } if found == timestamp => Some(SlotRef::decode(value)?),
+            } if found == timestamp => Some(self.table.slots.place(value)?),
             _ => None,
         };
         Ok(Newest { stored, place })
@@ -311,7 +311,7 @@ impl<'t, C: Comparator> InPlaceWriter<'t, C> {
         sequence: SequenceNumber,
         user_key: &[u8],
         value: &[u8],
-        place: Option<SlotRef>,
+        place: Option<Place>,
         late: Late,
     ) -> Result<Updated> {
         let Self { table, resized, .. } = self;
@@ -406,8 +406,8 @@ impl<'t, C: Comparator> InPlaceWriter<'t, C> {
         encoded_len(entry.user_key.len(), length, Protection::None)?;
         let place = slots.create(self.writer.memory(), entry.sequence, entry.value)?;
         Ok(Slot {
-            stored: Some(place.encode()),
-            grows: (length as u64).wrapping_sub(SlotRef::LEN as u64),
+            stored: Some(slots.refer_to(place)),
+            grows: (length as u64).wrapping_sub(slots.reference_len() as u64),
             allocated: slots.allocated(length),
         })
     }
@@ -417,7 +417,7 @@ impl<'t, C: Comparator> InPlaceWriter<'t, C> {
 #[derive(Debug, Default)]
 struct Slot {
     /// What the entry holds.
-    stored: Option<[u8; SlotRef::LEN]>,
+    stored: Option<Reference>,
     /// By how much the value is longer; wraps.
     grows: u64,
     allocated: usize,
@@ -426,7 +426,7 @@ struct Slot {
 impl Slot {
     /// The entry as it is stored.
     fn in_place_of<'e>(&'e self, entry: &EntryRef<'e>) -> EntryRef<'e> {
-        let stored = self.stored.as_ref().map(|stored| &stored[..]);
+        let stored = self.stored.as_ref().map(Reference::bytes);
         EntryRef {
             value: stored.unwrap_or(entry.value),
             ..*entry

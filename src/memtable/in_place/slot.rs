@@ -131,7 +131,8 @@ impl Slots {
         };
         Ok(Self {
             stripes: boxed_slice(locks.next_power_of_two(), stripe)?,
-            seed: random_u64(),
+            // One lock is everybody's.
+            seed: if locks > 1 { random_u64() } else { 0 },
             protection,
         })
     }

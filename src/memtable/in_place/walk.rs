@@ -162,7 +162,6 @@ impl<H: InPlaceHandle> InPlaceCursor<H> {
     }
 
     /// Goes to the next entry, or past the end.
-    #[expect(clippy::should_implement_trait, reason = "a cursor, not an Iterator")]
     pub fn next(&mut self) {
         self.0.next();
     }

@@ -4,6 +4,7 @@ use core::slice;
 
 use super::*;
 use crate::error::Corruption;
+use crate::lookup::Lookup;
 use crate::memtable::in_place::slot::Place;
 
 const VALUE: &[u8] = b"some value";
@@ -17,7 +18,7 @@ fn table(protection: Protection) -> InPlaceTable {
 
 fn place(table: &InPlaceTable) -> Place {
     let stored = table.table.get(b"key", 1).unwrap();
-    let crate::Lookup::Found { value, .. } = stored else {
+    let Lookup::Found { value, .. } = stored else {
         panic!("{stored:?}");
     };
     table.slots.place(value).unwrap()

@@ -62,7 +62,7 @@ fn a6_what_is_reserved_is_enough() {
 fn m4_refused_writes_leave_nothing_behind() {
     let table = small().capacity(Some(16 << 10)).in_place().build().unwrap();
     table.add(1, Kind::VALUE, b"k", b"v").unwrap();
-    let before = table.stats();
+    let (before, used) = (table.stats(), table.memory_usage().used);
     let large = vec![0; 20 << 10];
     assert!(matches!(
         table.update(2, b"k", &large),
@@ -77,6 +77,7 @@ fn m4_refused_writes_leave_nothing_behind() {
     assert_eq!(table.stats(), before);
     assert_eq!(value(&table, b"k", 9).as_deref(), Some(&b"v"[..]));
     let usage = table.memory_usage();
+    assert_eq!(usage.used, used, "M4: what was made for them is given up");
     let sum = usage.used + usage.unused + usage.wasted;
     assert_eq!(
         sum, usage.allocated,

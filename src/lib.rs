@@ -49,9 +49,10 @@ pub use key::{
     TimestampedComparator, split_timestamp,
 };
 pub use lookup::{Lookup, MergeBase};
+pub use memtable::in_place;
 pub use memtable::{
-    MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, Stripped, VisibleIter,
-    Writer,
+    InPlaceTable, MemTable, MemTableBuilder, PrefixHints, RangeStats, Reader, Stats, Stripped,
+    VisibleIter, Writer,
 };
 pub use sequence_time::{SequenceTime, SequenceTimes};
 pub use skiplist::{BatchError, Hint};

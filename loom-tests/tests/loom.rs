@@ -9,6 +9,8 @@ mod batch;
 mod bloom;
 #[path = "loom/checker.rs"]
 mod checker;
+#[path = "loom/in_place.rs"]
+mod in_place;
 #[path = "loom/memtable.rs"]
 mod memtable;
 #[path = "loom/merges.rs"]

@@ -40,7 +40,7 @@ pub struct Stats {
 /// is taken off: the numbers of kinds and bytes are differences, and wrap below 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchCounts {
-    entries: u64,
+    pub(super) entries: u64,
     deletions: u64,
     merges: u64,
     range_deletions: u64,

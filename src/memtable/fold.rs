@@ -1,10 +1,12 @@
 //! Folding merge operands as they are written (SPEC W5).
 
+use std::borrow::Cow;
+
 use super::MemTable;
 use super::lookup::{Query, push};
 use crate::entry::EntryRef;
 use crate::error::Result;
-use crate::key::{Comparator, Kind, Timestamp, split_timestamp};
+use crate::key::{Comparator, Kind, SequenceNumber, Timestamp, split_timestamp};
 use crate::lookup::{Lookup, MergeBase};
 use crate::merge::value_to_merge;
 use crate::tombstones::Sight;
@@ -32,13 +34,31 @@ impl<C: Comparator> MemTable<C> {
         operand: &EntryRef<'_>,
         visibility: &dyn Visibility,
     ) -> Result<Option<Vec<u8>>> {
+        let most = self.max_successive_merges;
+        self.fold_onto(most, operand, visibility, |value, _| {
+            Ok(Cow::Borrowed(value))
+        })
+    }
+
+    /// As [`fold`](Self::fold), for a table whose values are read by `plain`, given what is
+    /// stored and the sequence number.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](MemTable::get), and those of `plain`.
+    pub(super) fn fold_onto<'a>(
+        &'a self,
+        most: usize,
+        operand: &EntryRef<'_>,
+        visibility: &dyn Visibility,
+        plain: impl FnOnce(&'a [u8], SequenceNumber) -> Result<Cow<'a, [u8]>>,
+    ) -> Result<Option<Vec<u8>>> {
         let (Some(operator), Some(below)) = (
             self.merge_operator.as_deref(),
             operand.sequence.checked_sub(1),
         ) else {
             return Ok(None);
         };
-        let most = self.max_successive_merges;
         let too_many = |operands: &[&[u8]]| operands.len() > most.saturating_mul(DEPTH);
         let (user_key, timestamp) = split_timestamp(self.comparator(), operand.user_key);
         let sight = Sight {
@@ -60,17 +80,24 @@ impl<C: Comparator> MemTable<C> {
         else {
             return Ok(None);
         };
-        let existing = match base {
-            MergeBase::Value { value, kind, .. } => match value_to_merge(kind, value) {
-                Ok(value) => Some(value),
-                Err(_) => return Ok(None),
-            },
-            MergeBase::Deleted { .. } => None,
-            MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
-        };
         if operands.len() < most {
             return Ok(None);
         }
+        let existing = match base {
+            MergeBase::Value {
+                value,
+                sequence,
+                kind: Kind::VALUE,
+            } => Some((Kind::VALUE, plain(value, sequence)?)),
+            MergeBase::Value { value, kind, .. } => Some((kind, Cow::Borrowed(value))),
+            MergeBase::Deleted { .. } => None,
+            MergeBase::Missing | MergeBase::Unneeded => return Ok(None),
+        };
+        let existing = existing.as_ref();
+        let existing = existing.map(|(kind, value)| value_to_merge(*kind, value));
+        let Ok(existing) = existing.transpose() else {
+            return Ok(None);
+        };
         operands.reverse();
         push(&mut operands, operand.value)?;
         let mut value = Vec::new();

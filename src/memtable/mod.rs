@@ -32,6 +32,7 @@ mod door;
 mod duplicates;
 mod filter;
 mod fold;
+pub mod in_place;
 mod lookup;
 mod options;
 #[cfg(feature = "bytes")]
@@ -49,6 +50,7 @@ mod writer;
 
 pub use counters::{ReadStats, Stats};
 pub use duplicates::DuplicatePolicy;
+pub use in_place::InPlaceTable;
 pub use options::MemTableBuilder;
 pub use prefix_hints::PrefixHints;
 pub use reader::Reader;

@@ -35,8 +35,8 @@ pub struct MemTableBuilder<C = BytewiseComparator> {
     earliest_sequence: SequenceNumber,
     track_reads: bool,
     merge_operator: Option<Arc<dyn MergeOperator>>,
-    max_successive_merges: usize,
-    duplicates: DuplicatePolicy,
+    pub(super) max_successive_merges: usize,
+    pub(super) duplicates: DuplicatePolicy,
     filter: FilterOptions,
 }
 
@@ -273,6 +273,16 @@ impl<C: Comparator> MemTableBuilder<C> {
     pub fn prefix_extractor(mut self, extractor: Arc<dyn PrefixExtractor>) -> Self {
         self.filter.prefixes = Some(extractor);
         self
+    }
+
+    /// Bytes of checksum per entry.
+    pub(super) fn checksums(&self) -> Protection {
+        self.list.protection
+    }
+
+    /// Whether there is a merge operator.
+    pub(super) fn merges(&self) -> bool {
+        self.merge_operator.is_some()
     }
 
     /// Makes the table.

@@ -106,8 +106,9 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
         Ok(answer)
     }
 
+    /// An answer of which `part` takes what is wanted, and which is not counted.
     #[inline]
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         user_key: &[u8],
         enough: impl Fn(&[&[u8]]) -> bool,

@@ -155,7 +155,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         let Some((user_key, sequence)) = self.cursor.key() else {
             return Ok(Lookup::NotFound);
         };
-        let handle = self.cursor.handle();
+        let handle = self.handle();
         let comparator = self.comparator();
         // What is newer than the entry would have hidden it; of what has an older
         // timestamp, the number can be larger.
@@ -436,6 +436,10 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
             .is_some_and(|covering| covering.is_newer::<Order<H>>(version));
         self.cover = Some(cover);
         Ok(deleted)
+    }
+
+    pub(super) fn handle(&self) -> &H {
+        self.cursor.handle()
     }
 
     fn sight(&self) -> Sight<'_, V> {

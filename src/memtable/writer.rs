@@ -440,6 +440,16 @@ impl<'t, C: Comparator> Writer<'t, C> {
         self.settle(inserted, &entry)
     }
 
+    /// Where the writer allocates.
+    pub(super) fn memory(&mut self) -> &mut Memory<'t> {
+        &mut self.memory
+    }
+
+    /// How many entries were linked so far.
+    pub(super) fn linked(&self) -> u64 {
+        self.counts.entries
+    }
+
     fn checked<'e>(
         sequence: SequenceNumber,
         kind: Kind,

@@ -247,6 +247,10 @@ sites! {
         because "a reading; exact when no writer is inside", killed by [];
     COUNTER_FAULT_STORE: Relaxed, with "none",
         because "part of a planted fault, compiled out of production", killed by [];
+    IN_PLACE_RESIZED_ADD: Relaxed, with "DOOR_LEAVE",
+        because "a sum; exact for whoever is ordered after the writers by the door", killed by [];
+    IN_PLACE_RESIZED_LOAD: Relaxed, with "IN_PLACE_RESIZED_ADD",
+        because "a reading; exact when no writer is inside", killed by [];
     READ_COUNTER_ADD: Relaxed, with "none",
         because "a statistic", killed by [];
     READ_COUNTER_LOAD: Relaxed, with "none",
@@ -317,4 +321,16 @@ faults! {
     FAULT_MEMTABLE_LOST_COUNTERS: "loom",
         "a writer's counts are folded by load and store",
         killed by ["memtable::counters_of_two_writers"];
+    FAULT_IN_PLACE_READ_UNLOCKED: "loom",
+        "a reader copies a value out without the lock of its slot",
+        killed by ["in_place::update_against_get"];
+    FAULT_IN_PLACE_WRITE_UNLOCKED: "loom",
+        "an update writes a value without the lock of its slot",
+        killed by ["in_place::update_against_get"];
+    FAULT_IN_PLACE_UPDATES_TOGETHER: "loom",
+        "updates of a key do not take turns",
+        killed by ["in_place::two_callbacks", "in_place::callbacks_of_a_new_key"];
+    FAULT_IN_PLACE_LATE_UPDATE: "loom",
+        "an update takes the place of a value that is newer by its number",
+        killed by ["in_place::two_updates"];
 }

@@ -6,7 +6,10 @@ use std::alloc::Layout;
 
 pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
-pub(crate) use loom::sync::{Mutex as RawMutex, MutexGuard as RawMutexGuard};
+pub(crate) use loom::sync::{
+    Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
+    RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
+};
 /// Containers are shared by the standard `Arc`: its counters are not under test
 /// and would only multiply the executions.
 pub(crate) use std::sync::Arc;

@@ -148,6 +148,36 @@ impl<T> Mutex<T> {
     }
 }
 
+/// A lock for one writer or any number of readers, which does not know poisoning.
+///
+/// As for [`Mutex`]; no user code runs with it held.
+#[derive(Debug)]
+pub(crate) struct RwLock<T>(backend::RawRwLock<T>);
+
+impl<T> RwLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(backend::RawRwLock::new(value))
+    }
+
+    /// Waits until nobody writes.
+    #[inline]
+    pub(crate) fn read(&self) -> backend::RawReadGuard<'_, T> {
+        match self.0.read() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// Waits until nobody else reads or writes.
+    #[inline]
+    pub(crate) fn write(&self) -> backend::RawWriteGuard<'_, T> {
+        match self.0.write() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
 /// A number that no other call in this process returns; starts at 1.
 ///
 /// Never a schedule point under a checker: identity is not part of any protocol.

@@ -3,7 +3,10 @@
 use core::cell::RefCell;
 
 pub(crate) use shuttle::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
-pub(crate) use shuttle::sync::{Mutex as RawMutex, MutexGuard as RawMutexGuard};
+pub(crate) use shuttle::sync::{
+    Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
+    RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
+};
 pub(crate) use std::sync::Arc;
 
 pub(crate) use super::plain::{Shadow, UnsafeCell, alloc_block, dealloc_block};

@@ -5,7 +5,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
-pub(crate) use std::sync::{Arc, Mutex as RawMutex, MutexGuard as RawMutexGuard};
+pub(crate) use std::sync::{
+    Arc, Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
+    RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
+};
 
 #[allow(unused_imports, reason = "the reserved space allocates no blocks")]
 pub(crate) use super::plain::{Shadow, UnsafeCell, alloc_block, dealloc_block};

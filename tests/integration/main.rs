@@ -12,6 +12,7 @@
 mod bytes_feature;
 mod comparators;
 mod corpus;
+mod in_place;
 mod laws;
 mod limits;
 mod many;

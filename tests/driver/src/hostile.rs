@@ -1,6 +1,7 @@
 //! What the fuzz targets do with their bytes; each function panics when a law
 //! is broken. Tests replay the corpora through the same functions.
 
+mod in_place;
 mod merges;
 mod ranges;
 
@@ -14,6 +15,7 @@ use verimem::{
 };
 use verimem_model::{Histogram, Key, Value};
 
+pub use in_place::check_in_place;
 pub use merges::check_merges;
 pub use ranges::check_tombstones;
 
@@ -21,9 +23,10 @@ pub use ranges::check_tombstones;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("codec", check_codec),
     ("entry", check_entry),
+    ("in_place", check_in_place),
     ("keys", check_keys),
     ("lookup_key", check_lookup_key),
     ("merge", check_merges),

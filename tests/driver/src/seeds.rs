@@ -38,6 +38,7 @@ pub fn corpus(target: &str) -> Vec<Vec<u8>> {
     match target {
         "codec" => codec_seeds(),
         "entry" => entry_seeds(),
+        "in_place" => random_seeds(36, 32, 1.12),
         "ops" => random_seeds(36, 64, 1.12),
         "tombstones" => random_seeds(24, 16, 1.2),
         _ => random_seeds(24, 8, 1.18),

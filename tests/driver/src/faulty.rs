@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 
-use verimem::{BatchError, Error};
-use verimem_model::{Answer, Counters, Entry, Hidden, Merged, PREFIX_HINTS, Sight, View, kind};
+use verimem::{BatchError, Corruption, Error};
+use verimem_model::{
+    Answer, Counters, Duplicates, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, Sight, View, kind,
+};
 
 use crate::Config;
-use crate::subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};
+use crate::subject::{Answers, BatchWriter, Stored, Subject, TableCursor};
 
 /// What is wrong with a [`Faulty`] table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +57,33 @@ pub enum Fault {
     SampledTwice,
     /// An entry that is added with hints per prefix becomes a deletion.
     PrefixHintDeletes,
+    /// A reader sees newer timestamps than its own.
+    TimestampIgnored,
+    /// An answer has the timestamp that was asked for.
+    TimestampEchoed,
+    /// The newest timestamp is that of the reader's snapshot: none, if there are deletions.
+    NewestTimestampLost,
+    /// Range deletions are told whatever their timestamps.
+    RangeTimesIgnored,
+    /// The versions of one key without timestamps come by their sequence numbers.
+    StrippedBySequence,
+    /// A wrong checksum is not looked at.
+    ChecksumIgnored,
+    /// What comes before a wrong checksum is added.
+    ChecksumLate,
+    /// A damaged entry's key is shown to nobody, or to all.
+    KeyShownOtherwise,
+    /// A key that is deleted as part of a range is taken for a damaged one.
+    FalseAlarm,
+    /// A duplicate is refused, whatever the table is told.
+    KeepFirstRefuses,
+    /// A duplicate that is not stored is counted.
+    KeptIsCounted,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 33] = [
         Self::OffByOneVisibility,
         Self::MissedDuplicate,
         Self::DroppedEntry,
@@ -82,6 +106,17 @@ impl Fault {
         Self::RangeCountsEnd,
         Self::SampledTwice,
         Self::PrefixHintDeletes,
+        Self::TimestampIgnored,
+        Self::TimestampEchoed,
+        Self::NewestTimestampLost,
+        Self::RangeTimesIgnored,
+        Self::StrippedBySequence,
+        Self::ChecksumIgnored,
+        Self::ChecksumLate,
+        Self::KeyShownOtherwise,
+        Self::FalseAlarm,
+        Self::KeepFirstRefuses,
+        Self::KeptIsCounted,
     ];
 
     /// The configuration of the table that is broken, for a fault that is one of those.
@@ -89,6 +124,13 @@ impl Fault {
         let mut config = config.clone();
         if self == Self::FoldsLate && config.max_successive_merges > 0 {
             config.max_successive_merges += 1;
+        }
+        match self {
+            Self::KeyShownOtherwise => config.show_corrupt_keys ^= true,
+            Self::KeepFirstRefuses if config.duplicates == Duplicates::KeepFirst => {
+                config.duplicates = Duplicates::Reject;
+            }
+            _ => {}
         }
         config
     }
@@ -99,6 +141,8 @@ pub struct Faulty {
     inner: Box<dyn Subject>,
     fault: Fault,
     adds: Cell<u64>,
+    /// Duplicates that were not stored.
+    kept: Cell<u64>,
     seal_said: Cell<bool>,
 }
 
@@ -110,6 +154,7 @@ impl Faulty {
             inner,
             fault,
             adds: Cell::new(0),
+            kept: Cell::new(0),
             seal_said: Cell::new(false),
         }
     }
@@ -120,6 +165,7 @@ impl Faulty {
         match self.fault {
             Fault::OffByOneVisibility if sight.snapshot < 1 << 55 => sight.snapshot += 1,
             Fault::VisibilityIgnored => sight.hidden = Hidden::default(),
+            Fault::TimestampIgnored => sight.timestamp = u64::MAX,
             Fault::AskedTooLate => sight.hidden.min_uncommitted += 1,
             _ => {}
         }
@@ -157,7 +203,14 @@ impl Faulty {
         if self.fault == Fault::DroppedEntry && self.adds.get() % 8 == 0 && !self.is_sealed() {
             return Ok(());
         }
+        let is_kept = || self.inner.contains(entry.user_key, entry.sequence);
+        let kept =
+            self.fault == Fault::KeptIsCounted && entry.kind != kind::RANGE_DELETION && is_kept();
         match add(&entry) {
+            Ok(()) => {
+                self.kept.set(self.kept.get() + u64::from(kept));
+                Ok(())
+            }
             Err(Error::Duplicate) if self.fault == Fault::MissedDuplicate => Ok(()),
             result => result,
         }
@@ -176,7 +229,29 @@ impl Subject for Faulty {
 
     fn get(&self, user_key: &[u8], sight: &Sight) -> Result<Answer<'_>, Error> {
         let answer = self.inner.get(user_key, &self.seen(sight))?;
+        let in_range =
+            matches!(&answer, Answer::Deleted { kind, .. } if *kind == kind::RANGE_DELETION);
+        if in_range && self.fault == Fault::FalseAlarm {
+            return Err(Corruption::Lengths.into());
+        }
         Ok(self.told(user_key, answer))
+    }
+
+    fn get_stamped(&self, bare: &[u8], sight: &Sight) -> Result<(Answer<'_>, Option<u64>), Error> {
+        let (answer, timestamp) = self.inner.get_stamped(bare, &self.seen(sight))?;
+        let timestamp = match self.fault {
+            Fault::TimestampEchoed => timestamp.map(|_| sight.timestamp),
+            _ => timestamp,
+        };
+        Ok((self.told(bare, answer), timestamp))
+    }
+
+    fn multi_get_stamped(
+        &self,
+        keys: &[&[u8]],
+        sight: &Sight,
+    ) -> Result<Vec<Result<(Answer<'_>, Option<u64>), Error>>, Error> {
+        self.inner.multi_get_stamped(keys, &self.seen(sight))
     }
 
     fn get_merged(&self, user_key: &[u8], sight: &Sight) -> Result<Merged<'_>, Error> {
@@ -221,8 +296,23 @@ impl Subject for Faulty {
         Ok(sample)
     }
 
-    fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error> {
-        let mut stretches = self.inner.range_deletions(first, last)?;
+    fn stripped(&self) -> Result<Vec<Stored>, Error> {
+        let mut entries = self.inner.stripped()?;
+        if self.fault == Fault::StrippedBySequence {
+            for versions in entries.chunk_by_mut(|one, other| one.0 == other.0) {
+                versions.sort_by_key(|one| std::cmp::Reverse(one.1));
+            }
+        }
+        Ok(entries)
+    }
+
+    fn range_deletions(
+        &self,
+        sequences: (u64, u64),
+        times: Option<(u64, u64)>,
+    ) -> Result<Vec<Fragment<'_>>, Error> {
+        let times = times.filter(|_| self.fault != Fault::RangeTimesIgnored);
+        let mut stretches = self.inner.range_deletions(sequences, times)?;
         if let ([one, next, ..], Fault::WrongStretch) = (&mut stretches[..], self.fault) {
             next.2 = one.2;
         }
@@ -271,6 +361,10 @@ impl Subject for Faulty {
         if self.fault == Fault::LostCount {
             counters.deletions = counters.deletions.saturating_sub(1);
         }
+        if self.fault == Fault::NewestTimestampLost && counters.deletions > 0 {
+            counters.newest_timestamp = None;
+        }
+        counters.entries += self.kept.get();
         (counters, earliest)
     }
 
@@ -301,6 +395,24 @@ impl BatchWriter for FaultyWriter<'_> {
                 .saturating_sub(usize::from(fault == Fault::BatchAddedTooFew)),
             ..refused
         })
+    }
+
+    fn add_protected(&mut self, entry: &Entry<'_>, damage: u64) -> Result<(), Error> {
+        let looks = self.table.fault != Fault::ChecksumIgnored;
+        let damage = if looks { damage } else { 0 };
+        self.table
+            .perturbed(entry, |entry| self.inner.add_protected(entry, damage))
+    }
+
+    fn add_batch_protected(&mut self, entries: &[(Entry<'_>, u64)]) -> Result<(), BatchError> {
+        if self.table.fault == Fault::ChecksumLate {
+            for (added, (entry, damage)) in entries.iter().enumerate() {
+                let one = self.inner.add_protected(entry, *damage);
+                one.map_err(|error| BatchError { added, error })?;
+            }
+            return Ok(());
+        }
+        self.inner.add_batch_protected(entries)
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {
@@ -337,6 +449,10 @@ impl TableCursor for StartsOver<'_> {
 
     fn lookup(&self) -> Result<Option<Answer<'_>>, Error> {
         self.0.lookup()
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        self.0.timestamp()
     }
 
     fn seek(&mut self, user_key: &[u8], sequence: u64) {

@@ -9,6 +9,7 @@
 //! - [`seeds`] makes the corpora.
 #![cfg(not(any(loom, shuttle)))]
 
+mod any_order;
 mod batches;
 mod config;
 mod cursors;
@@ -36,4 +37,4 @@ pub use knobs::{KNOBS, Knob};
 pub use real::Real;
 pub use reduce::reduce;
 pub use run::{open, run, run_on, run_with_fault};
-pub use subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};
+pub use subject::{Answers, BatchWriter, Stored, Subject, TableCursor};

@@ -138,6 +138,9 @@ pub enum Corruption {
     /// The lengths of a stored entry are not those that were written.
     #[error("corruption: the lengths of an entry are damaged")]
     Lengths,
+    /// What an overwritten entry leads to is no version of it.
+    #[error("corruption: an overwritten entry leads to what is no version of it")]
+    Version,
     /// An entry does not come after the one before it.
     #[error("corruption: entries out of order at sequence number {sequence}{key}")]
     Order {

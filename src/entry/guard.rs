@@ -28,6 +28,12 @@ fn mix(len: u32, internal_key_len: u32, place: usize) -> u32 {
     len.wrapping_mul(0x9E37_79B1) ^ key ^ place ^ 0x5BD1_E995
 }
 
+/// What tells whether a reference at an address is the one that was stored there: as in a
+/// guard, for a given place it is one-to-one in `target`.
+pub(crate) fn reference_check(target: u32, place: usize) -> u32 {
+    mix(target, u32::MAX, place)
+}
+
 /// Writes the record of `entry` behind its guard: [`GUARD_LEN`] and `layout.len` bytes.
 pub(crate) fn write_guarded(
     out: &mut [u8],

@@ -19,7 +19,7 @@ mod record;
 mod tests;
 
 pub use checksum::Protection;
-pub(crate) use guard::{GUARD_LEN, GuardedRecord, write_guarded};
+pub(crate) use guard::{GUARD_LEN, GuardedRecord, reference_check, write_guarded};
 pub(crate) use limits::{Layout, MAX_USER_KEY_LEN};
 pub use lookup_key::LookupKey;
 pub use record::{EntryRef, decode, encode, encoded_len};

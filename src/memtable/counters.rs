@@ -36,7 +36,8 @@ pub struct Stats {
     pub newest_timestamp: Option<Timestamp>,
 }
 
-/// What one writer wrote; plain numbers, folded into [`Counters`] once.
+/// What one writer wrote; plain numbers, folded into [`Counters`] once. What was overwritten
+/// is taken off: the numbers of kinds and bytes are differences, and wrap below 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchCounts {
     entries: u64,
@@ -66,16 +67,38 @@ impl BatchCounts {
     #[inline]
     pub(super) fn count<C: Comparator>(&mut self, comparator: &C, entry: &EntryRef<'_>) {
         self.entries += 1;
-        self.deletions += u64::from(entry.kind.is_tombstone());
-        self.merges += u64::from(entry.kind == Kind::MERGE);
+        let data_size = (entry.user_key.len() + entry.value.len()) as u64 + 8;
+        add_to(&mut self.deletions, entry.kind.is_tombstone());
+        add_to(&mut self.merges, entry.kind == Kind::MERGE);
         self.range_deletions += u64::from(entry.kind == Kind::RANGE_DELETION);
-        self.data_size += (entry.user_key.len() + entry.value.len()) as u64 + 8;
+        self.data_size = self.data_size.wrapping_add(data_size);
         self.first = self.first.min(entry.sequence);
         self.largest = self.largest.max(entry.sequence);
         if let (_, Some(timestamp)) = split_timestamp(comparator, entry.user_key) {
             self.newest_timestamp = self.newest_timestamp.max(timestamp);
         }
     }
+
+    /// Counts that the second entry took the place of the first, with the same key and
+    /// sequence number.
+    pub(super) fn count_overwrite(&mut self, was: &EntryRef<'_>, is: &EntryRef<'_>) {
+        for (entry, sign) in [(is, 1), (was, u64::MAX)] {
+            let times = |count: u64| count.wrapping_mul(sign);
+            let deletion = times(entry.kind.is_tombstone().into());
+            let merge = times((entry.kind == Kind::MERGE).into());
+            let bytes = times(entry.value.len() as u64);
+            self.deletions = self.deletions.wrapping_add(deletion);
+            self.merges = self.merges.wrapping_add(merge);
+            self.data_size = self.data_size.wrapping_add(bytes);
+        }
+        self.first = self.first.min(is.sequence);
+        self.largest = self.largest.max(is.sequence);
+    }
+}
+
+#[inline(always)]
+fn add_to(count: &mut u64, one: bool) {
+    *count = count.wrapping_add(one.into());
 }
 
 /// The counters of one table.
@@ -113,7 +136,8 @@ impl Counters {
 
     /// Adds what a writer wrote; the door's release comes after.
     pub(super) fn fold(&self, batch: &BatchCounts) {
-        if batch.entries == 0 {
+        if batch.first > batch.largest {
+            // Nothing was added or overwritten.
             return;
         }
         add(&self.0.entries, batch.entries);
@@ -134,14 +158,16 @@ impl Counters {
 
     pub(super) fn read<C: Comparator>(&self, earliest_sequence: SequenceNumber) -> Stats {
         let first = read(&self.0.first);
+        // A writer that is still inside may have added what another one overwrote already.
+        let present = |counter| u64::try_from(read(counter).cast_signed()).unwrap_or(0);
         let entries = read(&self.0.entries);
         let stamped = C::TIMESTAMP_LEN != 0 && entries != 0;
         Stats {
             entries,
-            deletions: read(&self.0.deletions),
-            merges: read(&self.0.merges),
+            deletions: present(&self.0.deletions),
+            merges: present(&self.0.merges),
             range_deletions: read(&self.0.range_deletions),
-            data_size: read(&self.0.data_size),
+            data_size: present(&self.0.data_size),
             first_sequence: (first != u64::MAX).then_some(first),
             largest_sequence: read(&self.0.after_largest).checked_sub(1),
             earliest_sequence,
@@ -161,7 +187,8 @@ fn add(counter: &AtomicU64, amount: u64) {
         return;
     }
     if fault(&FAULT_MEMTABLE_LOST_COUNTERS) {
-        counter.store(read(counter) + amount, ord!(COUNTER_FAULT_STORE, Relaxed));
+        let sum = read(counter).wrapping_add(amount);
+        counter.store(sum, ord!(COUNTER_FAULT_STORE, Relaxed));
         return;
     }
     counter.fetch_add(amount, ord!(COUNTER_ADD, Relaxed));

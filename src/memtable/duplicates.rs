@@ -1,38 +1,25 @@
 //! What happens to an entry whose key and sequence number the table has (SPEC W6).
 //!
-//! # Overwriting: the design, not built yet
+//! # Overwriting
 //!
 //! An engine that rewrites the same key and sequence number wants the second value to
 //! take the place of the first, at once for readers that take no lock, while what was
-//! borrowed stays what it was. A record never changes (list invariant S1), so the value must
-//! be behind a reference that can be exchanged, in tables that were built for it only:
+//! borrowed stays what it was. Nodes of such a table have a cell, one atomic word that
+//! says which record of the entry is current ([`crate::skiplist`]); other tables have none, and pay
+//! nothing.
 //!
-//! - Such a table has nodes with a *cell*, one atomic word, where a checksummed record has
-//!   its guard: in front of the record. The layout is a constant of the list, which a search
-//!   asks already to know of guards; a plain list pays nothing more.
-//! - The cell holds the offset of a *version* in its low half and the length of its value in
-//!   its high half. A version is `kind · varint32(value_len) · value · checksum`: the kind is
-//!   part of what is exchanged, and the order of nodes does not depend on it. The first
-//!   version is the tail of the node itself, so that an entry that is never overwritten costs
-//!   eight bytes and no second cache line.
-//! - An insert that finds its duplicate, in the splice or by a lost compare-exchange on
-//!   level 0, allocates a version, writes it, and swaps the cell with release. Readers load it
-//!   with acquire. Kind and value come from one load, so nobody sees half of an overwrite.
-//! - The word that the swap returns says how long the old value was: each writer subtracts
-//!   what it replaced and adds what it brought, so that counters are exact whatever the order
-//!   of the swaps (M3). The count of a kind changes likewise, with the old version's kind, for
-//!   which the swap needs acquire as well.
-//! - Old versions stay in the arena until the table is dropped: nothing is freed while readers
-//!   may hold it, and `memory_usage` says what they take.
-//! - A lookup that reads an entry twice may see two versions of it. `get`, a cursor's `entry`
-//!   and iterators read the cell once per answer; a cursor that stays at an entry is told of the
-//!   newest version each time that it is asked.
-//! - Checksums cover the version's kind and value with the key, so that a cell that leads to
-//!   another entry's version is noticed.
+//! - An add first inserts. Refused with `Duplicate`, before or after a lost race for the place, it
+//!   searches for the node, writes a whole record that no link leads to, and swaps the cell.
+//! - The swap returns what it replaced. So each writer takes off the counts of one version and
+//!   adds its own, and the sum is right whatever the order of the swaps (M3): every version but
+//!   the newest is taken off once. The differences of a writer may be below 0, and so may sums
+//!   while another one is inside; they wrap, and are folded exactly.
+//! - Readers load the cell once for each answer. Kind and value come from one record.
+//! - Nothing is freed before the table is: borrowed values stay, and `memory_usage` counts all
+//!   versions.
 //!
-//! To be modelled: an overwrite beside a reader (kind and value belong together, the bytes are
-//! written before they are seen), two overwrites at a time (one of them last, counters exact),
-//! and an overwrite that races with the insert of the entry itself.
+//! What readers are told of an entry that is overwritten meanwhile is in
+//! [`DuplicatePolicy::Overwrite`].
 
 /// What an add does whose key and sequence number the table has, whatever the kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,4 +30,23 @@ pub enum DuplicatePolicy {
     Reject,
     /// Does nothing, and is no error: the first entry stays. Nothing is counted.
     KeepFirst,
+    /// Overwrites its kind and value; the key stays as it was spelled first. Range deletions
+    /// are no entries of the table: they add up under every policy.
+    ///
+    /// Readers find the old kind and value or the new ones, never some of each, and the new
+    /// ones for certain once they learnt of the overwrite (M5). Snapshots do not help: an
+    /// overwrite changes what every one of them sees that sees the entry, the entry of a
+    /// batch that is aborted later included. Each answer is as of the moment when it reads the
+    /// entry: a cursor or iterator that stays there says what is current each time that it is asked.
+    /// So an iterator over visible keys can be at a key that meanwhile was overwritten by a
+    /// tombstone, and says so ([`VisibleIter::entry`](super::VisibleIter::entry) is the
+    /// tombstone, [`VisibleIter::lookup`](super::VisibleIter::lookup) is
+    /// [`Deleted`](crate::Lookup::Deleted)); it does not return to keys that it passed.
+    /// What was borrowed before stays valid, and stays what it was.
+    ///
+    /// Every version takes memory until the table is dropped. Entries take eight more bytes. An
+    /// overwrite is two searches. What operands were [folded](super::MemTableBuilder::max_successive_merges)
+    /// with stays as it was when they were. An overwrite of what is damaged succeeds, and leaves the
+    /// counters of kinds and bytes as they are.
+    Overwrite,
 }

@@ -195,6 +195,13 @@ impl<C: Comparator> MemTableBuilder<C> {
     /// table.add(1, Kind::VALUE, b"k", b"first")?;
     /// table.add(1, Kind::VALUE, b"k", b"second")?;
     /// assert!(matches!(table.get(b"k", 1)?, Lookup::Found { value: b"first", .. }));
+    ///
+    /// let table = MemTable::builder().duplicates(DuplicatePolicy::Overwrite).build()?;
+    /// table.add(1, Kind::VALUE, b"k", b"first")?;
+    /// let first = table.get(b"k", 1)?;
+    /// table.add(1, Kind::VALUE, b"k", b"second")?;
+    /// assert!(matches!(first, Lookup::Found { value: b"first", .. })); // still borrowed
+    /// assert!(matches!(table.get(b"k", 1)?, Lookup::Found { value: b"second", .. }));
     /// # Ok::<(), verimem::Error>(())
     /// ```
     pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
@@ -295,8 +302,9 @@ impl<C: Comparator> MemTableBuilder<C> {
             });
         }
         let arena = Arc::new(ConcurrentArena::new(self.arena)?);
+        let cells = self.duplicates == DuplicatePolicy::Overwrite;
         Ok(MemTable {
-            rep: SkipList::new(arena, self.comparator, self.list)?,
+            rep: SkipList::with_cells(arena, self.comparator, self.list, cells)?,
             reads: self.track_reads.then(ReadCounters::new).transpose()?,
             id: unique_id(),
             earliest_sequence: self.earliest_sequence,

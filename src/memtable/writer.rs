@@ -135,8 +135,8 @@ impl<'t, C: Comparator> Writer<'t, C> {
     ///
     /// [`Error::SequenceTooLarge`], [`Error::InvalidTimestamp`],
     /// [`Error::KeyTooLarge`], [`Error::ValueTooLarge`], [`Error::EntryTooLarge`];
-    /// [`Error::Duplicate`] for a key and sequence number that the table has, unless it
-    /// [keeps the first](DuplicatePolicy::KeepFirst);
+    /// [`Error::Duplicate`] for a key and sequence number that the table has, unless its
+    /// [policy](DuplicatePolicy) is another;
     /// [`Error::Full`], [`Error::OutOfMemory`]. Nothing is stored or counted then.
     #[inline]
     pub fn add(
@@ -286,15 +286,32 @@ impl<'t, C: Comparator> Writer<'t, C> {
         if fault(&FAULT_MEMTABLE_FILTER_AFTER_LINK) {
             self.table.announce_late(entry);
         }
-        self.unless_kept(inserted)
+        self.settle(inserted, entry)
     }
 
-    /// Makes nothing of a duplicate, if the table keeps the first.
+    /// Does with a duplicate what the table's policy says.
     #[inline]
-    fn unless_kept(&self, inserted: Result<()>) -> Result<()> {
+    fn settle(&mut self, inserted: Result<()>, entry: &EntryRef<'_>) -> Result<()> {
         match inserted {
-            Err(Error::Duplicate) if self.table.duplicates == DuplicatePolicy::KeepFirst => Ok(()),
+            Err(Error::Duplicate) => self.settle_duplicate(entry),
             other => other,
+        }
+    }
+
+    #[cold]
+    fn settle_duplicate(&mut self, entry: &EntryRef<'_>) -> Result<()> {
+        match self.table.duplicates {
+            DuplicatePolicy::Reject => Err(Error::Duplicate),
+            DuplicatePolicy::KeepFirst => Ok(()),
+            DuplicatePolicy::Overwrite => {
+                // SAFETY: the memory is the list's own.
+                let was = unsafe { self.table.rep.overwrite(&mut self.memory, entry) }?;
+                // Of what is damaged, nobody knows what it was counted as.
+                if let Ok(was) = was {
+                    self.counts.count_overwrite(&was, entry);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -354,7 +371,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
             };
             done += refused.added;
             let error = refused.error;
-            self.unless_kept(Err(error))
+            self.settle(Err(error), &entries[done])
                 .map_err(|error| BatchError { added: done, error })?;
             done += 1;
         }
@@ -420,7 +437,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
         // SAFETY: the door keeps other writers out of an exclusive one's way (M1);
         // the memory is the list's own.
         let inserted = unsafe { rep.insert_hinted(sharing, memory, hint, &entry, linked) };
-        self.unless_kept(inserted)
+        self.settle(inserted, &entry)
     }
 
     fn checked<'e>(

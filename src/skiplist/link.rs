@@ -5,7 +5,7 @@ use super::search::Target;
 use super::splice::Splice;
 use super::{Sharing, SkipList, SpaceView};
 use crate::arena::{Allocate, Offset};
-use crate::entry::{EntryRef, Layout};
+use crate::entry::{EntryRef, Layout, Protection, write_record};
 use crate::error::{Error, Result};
 use crate::key::Comparator;
 use crate::sync::ledger::{
@@ -111,20 +111,25 @@ impl<C: Comparator> SkipList<C> {
         layout: &Layout,
         height: usize,
     ) -> Result<NewNode> {
-        let record_len = self.checks.guard_len() + layout.len;
+        let record_len = self.checks.front_len() + layout.len;
         let allocated = NodePtr::size(height, record_len);
         let place = memory.allocate(allocated)?;
         // SAFETY: fresh memory of that size, aligned to `UNIT`.
         let ptr = unsafe { NodePtr::construct(place.ptr, height) };
         // SAFETY: constructed above, and not shared yet.
         unsafe { ptr.shadow() }.write();
-        // SAFETY: the allocation has `record_len` bytes for the record and its guard.
+        // SAFETY: the allocation has `record_len` bytes for the record and what lies in front.
         let record = unsafe { ptr.record() };
         // SAFETY: as above; blocks hold zeroes or what an earlier table wrote, so
         // the bytes are initialised, and nobody else has access to them yet.
         let record = unsafe { core::slice::from_raw_parts_mut(record.as_ptr(), record_len) };
-        self.checks.write(record, entry, layout);
         let offset = place.offset + NodePtr::offset_in_allocation(height);
+        if self.checks.plain() {
+            write_record(record, entry, layout, Protection::None);
+        } else {
+            // SAFETY: constructed above, and not shared yet.
+            unsafe { self.write_special(ptr, offset, record, entry, layout) };
+        }
         if height > self.levels() {
             self.height
                 .fetch_max(height, ord!(SKIPLIST_HEIGHT_RAISE, Relaxed));

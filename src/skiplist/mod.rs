@@ -12,7 +12,8 @@
 //! # Invariants
 //!
 //! 1. **S1, frozen records.** A node's record is written before the node is
-//!    linked and never changes after.
+//!    linked and never changes after. Where entries can be overwritten, what changes is
+//!    which record is current: one word in front of the node's own, the [cell](cell).
 //! 2. **S2, order.** On every level, nodes ascend by user key, and by descending
 //!    sequence number within a key. No two have the same key and sequence
 //!    number, whatever their kinds.
@@ -28,7 +29,7 @@
 //!    they order the keys; so both readers and writers may trust them. No
 //!    successor has the prefix plus infinity, with offset 0.
 //! 7. **S7, duplicates** are decided on level 0, at each attempt; the loser links
-//!    nothing.
+//!    nothing. Where entries can be overwritten, it then exchanges the node's cell.
 //! 8. **S8, height.** `height` is at least that of every node linked on its top
 //!    level; it may be read late or early, since the head's links exist from the
 //!    start and may be empty.
@@ -43,6 +44,7 @@
 //! | record, shadow | the inserter, before linking | anyone who followed a link |
 //! | a link of a node not yet linked on that level | the inserter | nobody |
 //! | a link of a linked node | anyone: compare-exchange; or the one exclusive writer | anyone |
+//! | a cell | anyone: swap | anyone |
 //! | `height` | anyone, by maximum | anyone |
 //! | `alone` | the one exclusive writer | the same, or the next one |
 //!
@@ -53,6 +55,7 @@
 
 mod batch;
 mod behind;
+mod cell;
 mod height;
 mod insert;
 mod link;
@@ -197,6 +200,20 @@ impl<C: Comparator> SkipList<C> {
         comparator: C,
         options: SkipListOptions,
     ) -> Result<Self> {
+        Self::with_cells(arena, comparator, options, false)
+    }
+
+    /// As [`new`](Self::new); `cells` says whether entries can be overwritten.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub(crate) fn with_cells(
+        arena: Arc<ConcurrentArena>,
+        comparator: C,
+        options: SkipListOptions,
+        cells: bool,
+    ) -> Result<Self> {
         let invalid = |option, reason| Error::InvalidOption { option, reason };
         if !(1..=MAX_HEIGHT).contains(&options.max_height) {
             return Err(invalid("max_height", "not in 1..=32"));
@@ -204,7 +221,7 @@ impl<C: Comparator> SkipList<C> {
         if !(2..=1024).contains(&options.branching) {
             return Err(invalid("branching", "not in 2..=1024"));
         }
-        let checks = Checks::new(&options)?;
+        let checks = Checks::new(&options, cells)?;
         let memory = arena.allocate(NodePtr::size(options.max_height, 0))?;
         // SAFETY: fresh memory of that size, aligned to `UNIT`.
         let head = unsafe { NodePtr::construct(memory.ptr, options.max_height) };
@@ -253,15 +270,23 @@ impl<C: Comparator> SkipList<C> {
         self.arena.usage()
     }
 
-    /// The most bytes that an entry can take from the arena, whatever its tower.
+    /// The most bytes that an entry can take from the arena, whatever its tower. Where
+    /// entries can be overwritten, one that another thread adds at the same time takes a
+    /// node in vain, and then a version.
     ///
     /// # Errors
     ///
     /// The limit that the lengths exceed.
     pub fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize> {
         let record = crate::entry::encoded_len(key_len, value_len, self.checks.protection())?;
-        let record = record + self.checks.guard_len();
-        Ok(NodePtr::size(self.max_height, record).next_multiple_of(crate::arena::UNIT))
+        let node = NodePtr::size(self.max_height, self.checks.front_len() + record);
+        let version = if self.checks.cells() {
+            self.version_size(record)
+        } else {
+            0
+        };
+        let unit = crate::arena::UNIT;
+        Ok(node.next_multiple_of(unit) + version.next_multiple_of(unit))
     }
 
     /// The newest entry of `user_key` that is not newer than `sequence`. O(log n).
@@ -324,7 +349,7 @@ impl<C: Comparator> SkipList<C> {
         unsafe { NodePtr::new(link0) }
     }
 
-    /// Where the record of a node begins, or the guard in front of it.
+    /// Where the record of a node begins, or what lies in front of it.
     ///
     /// # Safety
     ///
@@ -339,7 +364,7 @@ impl<C: Comparator> SkipList<C> {
         unsafe { node.record() }
     }
 
-    /// The record of a node that is not the head, in a list without checksums.
+    /// The record of a node that is not the head, in a plain list.
     ///
     /// # Safety
     ///
@@ -363,9 +388,9 @@ impl<C: Comparator> SkipList<C> {
     /// `at` is a position that this list returned.
     #[inline]
     pub(crate) unsafe fn entry_at(&self, at: Position) -> Result<EntryRef<'_>> {
-        if self.checks.guarded() {
-            // SAFETY: passed on from the caller, and asked above.
-            return Ok(unsafe { self.guarded_entry(self.view(), at.get()) }?);
+        if !self.checks.plain() {
+            // SAFETY: passed on from the caller.
+            return Ok(unsafe { self.special_entry(self.view(), at.get()) }?);
         }
         // SAFETY: positions are nodes found by following links.
         let record = unsafe { Self::record(self.view(), at.get()) };
@@ -391,14 +416,24 @@ impl<C: Comparator> SkipList<C> {
     /// `node` was found by following this list's links.
     #[inline(always)]
     unsafe fn key_of(&self, view: SpaceView<'_>, node: Offset) -> Option<(&[u8], u64)> {
-        if self.checks.guarded() {
-            // SAFETY: passed on from the caller, and asked above.
-            return unsafe { self.guarded_key(view, node) };
+        if !self.checks.plain() {
+            // SAFETY: passed on from the caller.
+            return unsafe { self.special_key(view, node) };
         }
         // SAFETY: passed on from the caller.
         let record = unsafe { Self::record(view, node) };
         // SAFETY: records stay as they are while the list is borrowed.
         Some(unsafe { record.key() })
+    }
+
+    /// Remembers a cell that must be dropped.
+    #[cfg(shuttle)]
+    fn remember_cell(&self, node: Offset) {
+        // SAFETY: the node was just made in this list's arena.
+        let link0 = unsafe { self.view().resolve(node) };
+        // SAFETY: the cell was made just now, and dies with the list.
+        self.towers
+            .remember(move || unsafe { node::drop_cell(link0) });
     }
 
     /// Remembers a link that must be dropped.

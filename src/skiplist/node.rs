@@ -13,7 +13,8 @@
 //!   that of the node it stands beside.
 //! - `shadow` has no size in production. Under loom it stands for the record's
 //!   plain bytes, so that a read which is not ordered after the write is seen.
-//! - the record is [`crate::entry`]'s, behind its guard if it has a checksum.
+//! - the record is [`crate::entry`]'s, behind its guard if it has a checksum, and behind a
+//!   [cell](super::cell) if the list's entries can be overwritten.
 //!
 //! The height is not stored: nobody reads a level of a node except by a link
 //! that was found on that level, or on one above it (invariant S3).
@@ -32,6 +33,10 @@ pub(super) const LINK_SIZE: usize = size_of::<AtomicU64>();
 const SHADOW_AT: usize = LINK_SIZE.next_multiple_of(align_of::<Shadow>());
 /// Where the record is, counted from the level-0 link.
 pub(super) const RECORD_AT: usize = SHADOW_AT + size_of::<Shadow>();
+/// Where the cell is, in lists that have any, counted from the level-0 link.
+const CELL_AT: usize = RECORD_AT.next_multiple_of(align_of::<AtomicU64>());
+/// Bytes that a cell takes in front of a record and its guard.
+pub(super) const CELL_LEN: usize = CELL_AT + size_of::<AtomicU64>() - RECORD_AT;
 
 const _: () = assert!(
     LINK_SIZE % UNIT == 0 && align_of::<AtomicU64>() <= UNIT && align_of::<Shadow>() <= UNIT,
@@ -39,8 +44,8 @@ const _: () = assert!(
 );
 #[cfg(not(any(loom, shuttle)))]
 const _: () = assert!(
-    RECORD_AT == 8,
-    "a production node has eight bytes before its record"
+    RECORD_AT == 8 && CELL_LEN == 8,
+    "a production node has eight bytes before its record, and eight more for a cell"
 );
 
 /// The offset of a node with an entry: never 0, so that a place in the list, or none,
@@ -171,7 +176,43 @@ impl NodePtr {
         unsafe { shadow.cast().as_ref() }
     }
 
-    /// The first byte of the record.
+    /// Makes the cell, in fresh memory of a list that has cells.
+    ///
+    /// # Safety
+    ///
+    /// The node was made by [`construct`](Self::construct) in an allocation with
+    /// [`CELL_LEN`] more bytes, and nobody else uses it yet.
+    pub(super) unsafe fn construct_cell(self, word: u64) {
+        // SAFETY: passed on from the caller.
+        let cell = unsafe { self.cell_place() };
+        // SAFETY: aligned, in bounds, and nobody else's.
+        unsafe { cell.cast().write(AtomicU64::new(word)) };
+    }
+
+    /// The address of the cell.
+    ///
+    /// # Safety
+    ///
+    /// As for [`construct_cell`](Self::construct_cell).
+    pub(super) unsafe fn cell_place(self) -> NonNull<u8> {
+        // SAFETY: the cell lies in front of the record, inside of the allocation.
+        unsafe { self.0.add(CELL_AT) }
+    }
+
+    /// The cell, in a list that has cells.
+    ///
+    /// # Safety
+    ///
+    /// [`construct_cell`](Self::construct_cell) made it, whose write happens before this
+    /// call, and the node's arena outlives `'a`.
+    pub(super) unsafe fn cell<'a>(self) -> &'a AtomicU64 {
+        // SAFETY: inside of the allocation.
+        let cell = unsafe { self.0.add(CELL_AT) };
+        // SAFETY: `construct_cell` made an atomic here; only shared references to it exist.
+        unsafe { cell.cast().as_ref() }
+    }
+
+    /// The first byte of the record, or of what lies in front of it.
     ///
     /// # Safety
     ///
@@ -194,4 +235,17 @@ pub(super) unsafe fn drop_link(link0: NonNull<u8>, level: usize) {
     let link = unsafe { link0.sub(level * LINK_SIZE) };
     // SAFETY: `construct_link` made an atomic here, and nobody uses it any more.
     unsafe { link.cast::<AtomicU64>().drop_in_place() };
+}
+
+/// Drops a node's cell where a checker's atomics own something.
+///
+/// # Safety
+///
+/// The cell was made by [`NodePtr::construct_cell`], and nobody uses it any more.
+#[cfg(shuttle)]
+pub(super) unsafe fn drop_cell(link0: NonNull<u8>) {
+    // SAFETY: the cell lies inside of the allocation.
+    let cell = unsafe { link0.add(CELL_AT) };
+    // SAFETY: `construct_cell` made an atomic here, and nobody uses it any more.
+    unsafe { cell.cast::<AtomicU64>().drop_in_place() };
 }

@@ -344,14 +344,14 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// `node` is a position that this list returned.
     pub(super) unsafe fn lines(&self, view: SpaceView<'_>, node: Offset) -> usize {
-        let length = if self.checks.guarded() {
-            // SAFETY: passed on from the caller, and asked above.
-            unsafe { Self::guarded_len(view, node) }
-        } else {
+        let length = if self.checks.plain() {
             // SAFETY: passed on from the caller.
             let record = unsafe { Self::record(view, node) };
             // SAFETY: records stay as they are while the list is borrowed.
             unsafe { record.len() }
+        } else {
+            // SAFETY: passed on from the caller.
+            unsafe { self.special_len(view, node) }
         };
         (RECORD_AT + length).div_ceil(LINE)
     }

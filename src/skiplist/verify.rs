@@ -1,4 +1,4 @@
-//! Reading nodes that may be damaged (SPEC E10).
+//! Reading nodes with more than a record, which may be damaged (SPEC E10).
 //!
 //! A list whose entries have checksums never believes their lengths; a search passes over
 //! a node whose lengths are wrong, and says so. As soon as one did, and always if the
@@ -6,21 +6,27 @@
 //! looked at: what a reader is told of damage is an error, not a wrong answer.
 
 use core::cmp::Ordering;
+use core::ptr::NonNull;
 
-use super::node::{NodePtr, Position, Word};
+use super::node::{CELL_LEN, NodePtr, Position, Word};
 use super::search::Target;
 use super::{SkipList, SkipListOptions, SpaceView};
 use crate::arena::Offset;
 use crate::entry::{
-    EntryRef, GUARD_LEN, GuardedRecord, Layout, Protection, write_guarded, write_record,
+    EntryRef, GUARD_LEN, GuardedRecord, Layout, Protection, RawRecord, write_guarded, write_record,
 };
 use crate::error::{CorruptKey, Corruption, Error, Result};
 use crate::key::{Comparator, SequenceNumber, tag_sequence};
 use crate::sync::{AtomicUsize, ord};
 
-/// What is looked at, and what was seen.
+/// What nodes have besides links and a record, what is looked at, and what was seen.
 #[derive(Debug)]
 pub(super) struct Checks {
+    /// Neither guards nor cells: the rest is not asked for.
+    plain: bool,
+    cells: bool,
+    /// Bytes in front of the record of each node.
+    front: usize,
     protection: Protection,
     order: bool,
     checksums: bool,
@@ -36,7 +42,7 @@ impl Checks {
     /// # Errors
     ///
     /// [`Error::InvalidOption`].
-    pub(super) fn new(options: &SkipListOptions) -> Result<Self> {
+    pub(super) fn new(options: &SkipListOptions, cells: bool) -> Result<Self> {
         if options.verify_checksums_on_seek && options.protection.is_empty() {
             return Err(Error::InvalidOption {
                 option: "verify_checksums_on_seek",
@@ -44,6 +50,9 @@ impl Checks {
             });
         }
         Ok(Self {
+            plain: options.protection.is_empty() && !cells,
+            cells,
+            front: if cells { CELL_LEN } else { 0 } + guard_len(options.protection),
             protection: options.protection,
             order: options.paranoid_checks,
             checksums: options.verify_checksums_on_seek,
@@ -52,16 +61,33 @@ impl Checks {
         })
     }
 
+    /// True when nodes have links and a record only.
+    #[inline(always)]
+    pub(super) fn plain(&self) -> bool {
+        self.plain
+    }
+
+    /// True when nodes have cells, since their entries can be overwritten.
+    #[inline(always)]
+    pub(super) fn cells(&self) -> bool {
+        self.cells
+    }
+
     /// True when entries have checksums, and guards in front of their records.
     #[inline(always)]
     pub(super) fn guarded(&self) -> bool {
         !self.protection.is_empty()
     }
 
-    /// Bytes in front of each record.
-    #[inline(always)]
+    /// Bytes of each guard.
     pub(super) fn guard_len(&self) -> usize {
-        if self.guarded() { GUARD_LEN } else { 0 }
+        guard_len(self.protection)
+    }
+
+    /// Bytes in front of the record of each node: cell and guard, if it has them.
+    #[inline(always)]
+    pub(super) fn front_len(&self) -> usize {
+        self.front
     }
 
     #[inline(always)]
@@ -70,7 +96,6 @@ impl Checks {
     }
 
     /// Writes a record, and its guard if it has one.
-    #[inline(always)]
     pub(super) fn write(&self, out: &mut [u8], entry: &EntryRef<'_>, layout: &Layout) {
         if self.guarded() {
             write_guarded(out, entry, layout, self.protection);
@@ -89,7 +114,36 @@ impl Checks {
     }
 }
 
+/// Bytes of a guard, where entries are protected so.
+fn guard_len(protection: Protection) -> usize {
+    if protection.is_empty() { 0 } else { GUARD_LEN }
+}
+
 impl<C: Comparator> SkipList<C> {
+    /// Writes what a fresh node has besides its links, in a list that is not plain.
+    ///
+    /// # Safety
+    ///
+    /// `node` was made by [`NodePtr::construct`] at that offset, nobody else uses it, and
+    /// `record` is all that follows its shadow.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn write_special(
+        &self,
+        node: NodePtr,
+        offset: Offset,
+        record: &mut [u8],
+        entry: &EntryRef<'_>,
+        layout: &Layout,
+    ) {
+        let cell = self.checks.front_len() - self.checks.guard_len();
+        self.checks.write(&mut record[cell..], entry, layout);
+        if self.checks.cells() {
+            // SAFETY: passed on from the caller; room for a cell is in front of the record.
+            unsafe { self.construct_cell(node, offset) };
+        }
+    }
+
     /// True when a reader has anything to verify. The rest of this module is not called
     /// otherwise.
     #[inline(always)]
@@ -97,34 +151,43 @@ impl<C: Comparator> SkipList<C> {
         self.checks.guarded() || self.checks.order
     }
 
-    /// The record of a node of a list with checksums.
+    /// Where a node's own record begins, or its guard, in any list.
     ///
     /// # Safety
     ///
-    /// `node` was found by following this list's links, and the list's entries have checksums.
-    unsafe fn guarded(view: SpaceView<'_>, node: Offset) -> GuardedRecord {
+    /// `node` was found by following this list's links.
+    #[inline]
+    unsafe fn own_start(&self, view: SpaceView<'_>, node: Offset) -> NonNull<u8> {
         // SAFETY: passed on from the caller.
         let start = unsafe { Self::record_start(view, node) };
-        // SAFETY: a guard and its record were written there before linking, and never
-        // change (S1), unless by what is looked for here.
-        unsafe { GuardedRecord::new(start.as_ptr()) }
+        // SAFETY: a cell, where nodes have any, lies inside of the allocation.
+        unsafe { start.add(self.checks.front_len() - self.checks.guard_len()) }
     }
 
-    /// The user key and tag of a node, in a list with checksums; `None` when its lengths
+    /// The user key and tag of a node's own record, in any list; `None` when its lengths
     /// are wrong, which is remembered.
     ///
     /// # Safety
     ///
-    /// As for [`guarded`](Self::guarded).
+    /// `node` was found by following this list's links.
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn guarded_key<'l>(
+    pub(super) unsafe fn special_key<'l>(
         &'l self,
         view: SpaceView<'_>,
         node: Offset,
     ) -> Option<Key<'l>> {
         // SAFETY: passed on from the caller.
-        let record = unsafe { Self::guarded(view, node) };
+        let start = unsafe { self.own_start(view, node) };
+        if !self.checks.guarded() {
+            // SAFETY: a record was written there before linking, and never changes (S1).
+            let record = unsafe { RawRecord::new(start.as_ptr()) };
+            // SAFETY: records stay as they are while the list is borrowed.
+            return Some(unsafe { record.key() });
+        }
+        // SAFETY: a guard and its record were written there before linking, and never
+        // change (S1), unless by what is looked for here.
+        let record = unsafe { GuardedRecord::new(start.as_ptr()) };
         // SAFETY: records stay as they are while the list is borrowed.
         let key = unsafe { record.key() };
         if key.is_err() {
@@ -134,21 +197,56 @@ impl<C: Comparator> SkipList<C> {
         key.ok()
     }
 
-    /// Bytes of a node's record, in a list with checksums; 0 when its lengths are wrong.
+    /// Bytes of a node's record and what lies in front of it, in any list; 0 when its
+    /// lengths are wrong.
     ///
     /// # Safety
     ///
-    /// As for [`guarded`](Self::guarded).
+    /// `node` was found by following this list's links.
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn guarded_len(view: SpaceView<'_>, node: Offset) -> usize {
+    pub(super) unsafe fn special_len(&self, view: SpaceView<'_>, node: Offset) -> usize {
         // SAFETY: passed on from the caller.
-        let record = unsafe { Self::guarded(view, node) };
-        // SAFETY: records stay as they are while the list is borrowed.
-        unsafe { record.len() }.map_or(0, |len| GUARD_LEN + len)
+        let start = unsafe { self.own_start(view, node) };
+        let len = if self.checks.guarded() {
+            // SAFETY: as for `special_key`.
+            let record = unsafe { GuardedRecord::new(start.as_ptr()) };
+            // SAFETY: records stay as they are while the list is borrowed.
+            unsafe { record.len() }.ok()
+        } else {
+            // SAFETY: as for `special_key`.
+            let record = unsafe { RawRecord::new(start.as_ptr()) };
+            // SAFETY: as above.
+            Some(unsafe { record.len() })
+        };
+        len.map_or(0, |len| self.checks.front_len() + len)
     }
 
-    /// The entry of a node, in a list with checksums.
+    /// The entry of a node, in any list: that of its newest version.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption::Lengths`], [`Corruption::Checksum`]; [`Corruption::Version`].
+    ///
+    /// # Safety
+    ///
+    /// `node` was found by following this list's links.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn special_entry(
+        &self,
+        view: SpaceView<'_>,
+        node: Offset,
+    ) -> Result<EntryRef<'_>, Corruption> {
+        if self.checks.cells() {
+            // SAFETY: passed on from the caller, and asked above.
+            return unsafe { self.newest_version(view, node) };
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.own_entry(view, node) }
+    }
+
+    /// The entry of a node's own record.
     ///
     /// # Errors
     ///
@@ -156,16 +254,40 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// # Safety
     ///
-    /// As for [`guarded`](Self::guarded).
-    #[cold]
-    #[inline(never)]
-    pub(super) unsafe fn guarded_entry(
+    /// As for [`special_entry`](Self::special_entry).
+    pub(super) unsafe fn own_entry(
         &self,
         view: SpaceView<'_>,
         node: Offset,
     ) -> Result<EntryRef<'_>, Corruption> {
         // SAFETY: passed on from the caller.
-        let record = unsafe { Self::guarded(view, node) };
+        let start = unsafe { self.own_start(view, node) };
+        // SAFETY: written there before linking (S1).
+        unsafe { self.stored_entry(start) }
+    }
+
+    /// The entry of a record, with its guard if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption::Lengths`], [`Corruption::Checksum`].
+    ///
+    /// # Safety
+    ///
+    /// [`Checks::write`] of this list wrote it there, inside of the arena, and it never
+    /// changed since, unless by what is looked for here.
+    pub(super) unsafe fn stored_entry(
+        &self,
+        start: NonNull<u8>,
+    ) -> Result<EntryRef<'_>, Corruption> {
+        if !self.checks.guarded() {
+            // SAFETY: passed on from the caller.
+            let record = unsafe { RawRecord::new(start.as_ptr()) };
+            // SAFETY: records stay as they are while the list is borrowed.
+            return Ok(unsafe { record.entry() });
+        }
+        // SAFETY: passed on from the caller.
+        let record = unsafe { GuardedRecord::new(start.as_ptr()) };
         // SAFETY: records stay as they are while the list is borrowed, and have a checksum
         // of that protection.
         let entry = unsafe { record.entry(self.checks.protection) };
@@ -204,12 +326,12 @@ impl<C: Comparator> SkipList<C> {
     unsafe fn inspect(&self, view: SpaceView<'_>, node: Offset) -> Result<Key<'_>, Corruption> {
         if self.checks.checksums {
             // SAFETY: passed on from the caller; only entries with checksums are verified.
-            let entry = unsafe { self.guarded_entry(view, node) }?;
+            let entry = unsafe { self.special_entry(view, node) }?;
             return Ok((entry.user_key, entry.tag()));
         }
-        if self.checks.guarded() {
-            // SAFETY: passed on from the caller, and asked above.
-            return unsafe { self.guarded_key(view, node) }.ok_or(Corruption::Lengths);
+        if !self.checks.plain() {
+            // SAFETY: passed on from the caller.
+            return unsafe { self.special_key(view, node) }.ok_or(Corruption::Lengths);
         }
         // SAFETY: passed on from the caller.
         let record = unsafe { Self::record(view, node) };
@@ -323,16 +445,15 @@ impl<C: Comparator> SkipList<C> {
         }
     }
 
-    /// Where a node's record is stored, its guard included, and how many bytes it has: for
-    /// tests that damage it.
+    /// Where a node's record is stored, what lies in front of it included, and how many
+    /// bytes it has: for tests that damage it.
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn stored(&self, at: Position) -> (*mut u8, usize) {
         let view = self.view();
         // SAFETY: positions are nodes found by following links.
         let start = unsafe { Self::record_start(view, at.get()) };
         // SAFETY: as above; nothing is damaged yet.
-        let entry = unsafe { self.entry_at(at) }.expect("not damaged yet");
-        let layout = self.check(&entry).expect("it was stored");
-        (start.as_ptr(), self.checks.guard_len() + layout.len)
+        let len = unsafe { self.special_len(view, at.get()) };
+        (start.as_ptr(), len)
     }
 }

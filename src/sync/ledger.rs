@@ -151,6 +151,13 @@ sites! {
         because "as SKIPLIST_UPPER_CAS, for the only writer",
         killed by ["skiplist::exclusive_tall_node_and_reader"];
 
+    SKIPLIST_CELL_LOAD: Acquire, with "SKIPLIST_CELL_SWAP",
+        because "who is led to a version reads its record",
+        killed by ["overwrite::reader_sees_whole_versions"];
+    SKIPLIST_CELL_SWAP: AcqRel, with "SKIPLIST_CELL_LOAD, SKIPLIST_CELL_SWAP",
+        because "publishes the record of the new version; and the writer reads that of the version which it replaced, to take it out of the counters",
+        killed by ["overwrite::reader_sees_whole_versions", "overwrite::two_overwriters"];
+
     DOOR_LOAD: Relaxed, with "DOOR_ENTER",
         because "a guess that the compare-exchange verifies; a refusal reads nothing else", killed by [];
     DOOR_ENTER: Acquire, with "DOOR_LEAVE",
@@ -274,6 +281,12 @@ faults! {
     FAULT_SKIPLIST_BELIEVE_REMEMBERED: "loom",
         "a step backward believes a remembered node without a look at its link",
         killed by ["trail::remembered_node_gets_a_successor"];
+    FAULT_SKIPLIST_CELL_READ_FIRST: "loom",
+        "an overwrite takes off what it read in the cell before the swap, not what the swap replaced",
+        killed by ["overwrite::two_overwriters"];
+    FAULT_SKIPLIST_CELL_READ_TWICE: "loom",
+        "a reader loads the cell for the value, and once more for the kind",
+        killed by ["overwrite::reader_sees_whole_versions"];
     FAULT_SEQUENCER_PUBLISH_OWN: "loom",
         "a writer publishes its own range without a look at those before it",
         killed by ["sequencer::reader_sees_whole_batches"];

@@ -9,6 +9,7 @@ mod kinds;
 #[cfg(target_os = "linux")]
 mod memory;
 mod merges;
+mod overwrite;
 mod ranges;
 mod sample;
 mod stamped;

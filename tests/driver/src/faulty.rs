@@ -1,148 +1,22 @@
-//! Planted bugs, to see that the driver finds them.
+//! A table with a planted bug, to see that the driver finds it.
 
 use std::cell::Cell;
 
 use verimem::{BatchError, Corruption, Error};
 use verimem_model::{
-    Answer, Counters, Duplicates, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, Sight, View, kind,
+    Answer, Counters, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, Sight, View, kind,
 };
 
-use crate::Config;
+use crate::Fault;
 use crate::subject::{Answers, BatchWriter, Stored, Subject, TableCursor};
-
-/// What is wrong with a [`Faulty`] table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// `get` sees one sequence number too many.
-    OffByOneVisibility,
-    /// A duplicate is accepted, and nothing stored.
-    MissedDuplicate,
-    /// Every eighth entry is lost.
-    DroppedEntry,
-    /// A tombstone of a single deletion is stored as a value.
-    WrongKind,
-    /// Merge operands come oldest first.
-    ReversedOperands,
-    /// A cursor starts over when it is moved beyond the end.
-    CursorStartsOver,
-    /// A bound that excludes its key is taken to include it.
-    InclusiveBound,
-    /// A batch says that it came one entry less far than it did.
-    BatchAddedTooFew,
-    /// Of several answers the last two come in the wrong order.
-    AnswersMixedUp,
-    /// A deletion is counted as an entry only.
-    LostCount,
-    /// Seal says so and does nothing.
-    SealLeaks,
-    /// A reader sees what is hidden from it.
-    VisibilityIgnored,
-    /// A number too many is seen without asking.
-    AskedTooLate,
-    /// Of operands that cannot be folded the oldest is lost.
-    LostOperand,
-    /// The filter denies a key before its range deletion is found.
-    FilterHidesTombstone,
-    /// Answers behind the first key that is not there come one place too early.
-    AnswersMoveUp,
-    /// Operands are folded one too late.
-    FoldsLate,
-    /// What refers to a blob is taken for a value.
-    BlobIsValue,
-    /// A stretch of deleted keys has the number of the one before.
-    WrongStretch,
-    /// A range has one entry more than it has.
-    RangeCountsEnd,
-    /// A sample has one of its entries twice.
-    SampledTwice,
-    /// An entry that is added with hints per prefix becomes a deletion.
-    PrefixHintDeletes,
-    /// A reader sees newer timestamps than its own.
-    TimestampIgnored,
-    /// An answer has the timestamp that was asked for.
-    TimestampEchoed,
-    /// The newest timestamp is that of the reader's snapshot: none, if there are deletions.
-    NewestTimestampLost,
-    /// Range deletions are told whatever their timestamps.
-    RangeTimesIgnored,
-    /// The versions of one key without timestamps come by their sequence numbers.
-    StrippedBySequence,
-    /// A wrong checksum is not looked at.
-    ChecksumIgnored,
-    /// What comes before a wrong checksum is added.
-    ChecksumLate,
-    /// A damaged entry's key is shown to nobody, or to all.
-    KeyShownOtherwise,
-    /// A key that is deleted as part of a range is taken for a damaged one.
-    FalseAlarm,
-    /// A duplicate is refused, whatever the table is told.
-    KeepFirstRefuses,
-    /// A duplicate that is not stored is counted.
-    KeptIsCounted,
-}
-
-impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 33] = [
-        Self::OffByOneVisibility,
-        Self::MissedDuplicate,
-        Self::DroppedEntry,
-        Self::WrongKind,
-        Self::ReversedOperands,
-        Self::CursorStartsOver,
-        Self::InclusiveBound,
-        Self::BatchAddedTooFew,
-        Self::AnswersMixedUp,
-        Self::LostCount,
-        Self::SealLeaks,
-        Self::VisibilityIgnored,
-        Self::AskedTooLate,
-        Self::LostOperand,
-        Self::FilterHidesTombstone,
-        Self::AnswersMoveUp,
-        Self::FoldsLate,
-        Self::BlobIsValue,
-        Self::WrongStretch,
-        Self::RangeCountsEnd,
-        Self::SampledTwice,
-        Self::PrefixHintDeletes,
-        Self::TimestampIgnored,
-        Self::TimestampEchoed,
-        Self::NewestTimestampLost,
-        Self::RangeTimesIgnored,
-        Self::StrippedBySequence,
-        Self::ChecksumIgnored,
-        Self::ChecksumLate,
-        Self::KeyShownOtherwise,
-        Self::FalseAlarm,
-        Self::KeepFirstRefuses,
-        Self::KeptIsCounted,
-    ];
-
-    /// The configuration of the table that is broken, for a fault that is one of those.
-    pub(crate) fn planted_in(self, config: &Config) -> Config {
-        let mut config = config.clone();
-        if self == Self::FoldsLate && config.max_successive_merges > 0 {
-            config.max_successive_merges += 1;
-        }
-        match self {
-            Self::KeyShownOtherwise => config.show_corrupt_keys ^= true,
-            Self::KeepFirstRefuses if config.duplicates == Duplicates::KeepFirst => {
-                config.duplicates = Duplicates::Reject;
-            }
-            _ => {}
-        }
-        config
-    }
-}
 
 /// A subject with a [`Fault`].
 pub struct Faulty {
     inner: Box<dyn Subject>,
     fault: Fault,
     adds: Cell<u64>,
-    /// Duplicates that were not stored.
-    kept: Cell<u64>,
+    /// Duplicates that were no error.
+    again: Cell<u64>,
     seal_said: Cell<bool>,
 }
 
@@ -154,7 +28,7 @@ impl Faulty {
             inner,
             fault,
             adds: Cell::new(0),
-            kept: Cell::new(0),
+            again: Cell::new(0),
             seal_said: Cell::new(false),
         }
     }
@@ -203,12 +77,11 @@ impl Faulty {
         if self.fault == Fault::DroppedEntry && self.adds.get() % 8 == 0 && !self.is_sealed() {
             return Ok(());
         }
-        let is_kept = || self.inner.contains(entry.user_key, entry.sequence);
-        let kept =
-            self.fault == Fault::KeptIsCounted && entry.kind != kind::RANGE_DELETION && is_kept();
+        let again = entry.kind != kind::RANGE_DELETION
+            && self.inner.contains(entry.user_key, entry.sequence);
         match add(&entry) {
             Ok(()) => {
-                self.kept.set(self.kept.get() + u64::from(kept));
+                self.again.set(self.again.get() + u64::from(again));
                 Ok(())
             }
             Err(Error::Duplicate) if self.fault == Fault::MissedDuplicate => Ok(()),
@@ -364,7 +237,11 @@ impl Subject for Faulty {
         if self.fault == Fault::NewestTimestampLost && counters.deletions > 0 {
             counters.newest_timestamp = None;
         }
-        counters.entries += self.kept.get();
+        match self.fault {
+            Fault::KeptIsCounted => counters.entries += self.again.get(),
+            Fault::OverwriteCountsTag => counters.data_size += 8 * self.again.get(),
+            _ => {}
+        }
         (counters, earliest)
     }
 

@@ -94,7 +94,15 @@ pub const KNOBS: [Knob; 22] = [
     ),
     knob!(max_successive_merges, 0, [0, 1, 2, 5]),
     knob!(timestamp_len, 1, [0, 8, 1]),
-    knob!(duplicates, 0, [Duplicates::Reject, Duplicates::KeepFirst]),
+    knob!(
+        duplicates,
+        0,
+        [
+            Duplicates::Reject,
+            Duplicates::KeepFirst,
+            Duplicates::Overwrite
+        ]
+    ),
     knob!(paranoid_checks, 0, [false, true]),
     knob!(verify_checksums_on_seek, 0, [false, true]),
     knob!(show_corrupt_keys, 0, [false, true]),

@@ -373,7 +373,7 @@ fn policy(duplicates: Duplicates) -> DuplicatePolicy {
     match duplicates {
         Duplicates::Reject => DuplicatePolicy::Reject,
         Duplicates::KeepFirst => DuplicatePolicy::KeepFirst,
-        Duplicates::Overwrite => DuplicatePolicy::Reject,
+        Duplicates::Overwrite => DuplicatePolicy::Overwrite,
     }
 }
 

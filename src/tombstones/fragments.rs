@@ -80,7 +80,7 @@ impl<'t, C: Comparator> RangeDeletions<'t, C> {
                 cut.end = end;
             }
             comparator
-                .compare(cut.begin, cut.end)
+                .compare_without_timestamp(cut.begin, cut.end)
                 .is_lt()
                 .then_some(cut)
         };

@@ -7,6 +7,8 @@ mod arena;
 mod batch;
 #[path = "loom/bloom.rs"]
 mod bloom;
+#[path = "loom/checked.rs"]
+mod checked;
 #[path = "loom/checker.rs"]
 mod checker;
 #[path = "loom/in_place.rs"]
@@ -23,6 +25,8 @@ mod sequencer;
 mod skiplist;
 #[path = "loom/support.rs"]
 mod support;
+#[path = "loom/timestamps.rs"]
+mod timestamps;
 #[path = "loom/tombstones.rs"]
 mod tombstones;
 #[path = "loom/trail.rs"]

@@ -20,5 +20,7 @@ mod published;
 mod sequencer;
 #[path = "shuttle/skiplist.rs"]
 mod skiplist;
+#[path = "shuttle/timestamps.rs"]
+mod timestamps;
 #[path = "shuttle/tombstones.rs"]
 mod tombstones;

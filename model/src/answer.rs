@@ -184,16 +184,47 @@ pub enum Refusal {
     Sealed,
     /// The sequence number has more than 56 bits.
     SequenceTooLarge,
+    /// The key is too short for its timestamp.
+    ShortTimestamp,
+    /// The checksum that came with the entry is not its own.
+    WrongChecksum,
     /// The key is over its limit.
     KeyTooLarge,
     /// The value is over its limit.
     ValueTooLarge,
     /// The whole record is over its limit.
     EntryTooLarge,
+    /// The range's end is too short for a timestamp, or has another one than its begin.
+    OtherTimestamp,
     /// The range ends before it begins.
     InvertedRange,
     /// The key is in the table with this sequence number.
     Duplicate,
+}
+
+/// What becomes of an entry whose key and sequence number the table has (SPEC W6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Duplicates {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// Nothing: the first stays.
+    KeepFirst,
+    /// Its kind and value take the place of the first's.
+    Overwrite,
+}
+
+/// What came of an add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// The table has an entry, or range deletion, more.
+    New,
+    /// A range that has no keys.
+    Nothing,
+    /// The first one stayed.
+    Kept,
+    /// The first one's kind and value are gone.
+    Overwritten,
 }
 
 /// What a table counts.
@@ -213,4 +244,6 @@ pub struct Counters {
     pub first_sequence: Option<u64>,
     /// The largest sequence number.
     pub largest_sequence: Option<u64>,
+    /// The newest timestamp, where keys have one.
+    pub newest_timestamp: Option<u64>,
 }

@@ -36,11 +36,26 @@ pub enum SnapshotChoice {
     Exactly(u64),
 }
 
+/// A timestamp, where keys have one (SPEC E9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeChoice {
+    /// So much after the newest.
+    After(u8),
+    /// So much before the newest.
+    Before(u8),
+    /// This one.
+    Exactly(u64),
+    /// None is put behind the key, which may be too short then; the newest for a reader.
+    Missing,
+}
+
 /// What to read at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SightChoice {
     /// The snapshot.
     pub snapshot: SnapshotChoice,
+    /// The timestamp; all are seen without.
+    pub time: Option<TimeChoice>,
     /// What of it is not seen.
     pub hidden: HiddenChoice,
     /// All numbers before this one are seen, whatever is hidden.
@@ -69,6 +84,21 @@ const EDGES: [u64; 7] = [
     MAX_SEQUENCE + 1,
     u64::MAX,
 ];
+
+/// Those of one byte end at 255, those of two at 65,535.
+const TIME_EDGES: [u64; 6] = [0, 1, 255, 256, 65_535, u64::MAX];
+
+impl<'a> Arbitrary<'a> for TimeChoice {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0..=31u8)? {
+            0..=9 => Self::After(0),
+            10..=15 => Self::After(u.int_in_range(1..=3)?),
+            16..=29 => Self::Before(u.int_in_range(0..=9)?),
+            30 => Self::Exactly(*u.choose(&TIME_EDGES)?),
+            _ => Self::Missing,
+        })
+    }
+}
 
 impl<'a> Arbitrary<'a> for SequenceChoice {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
@@ -112,9 +142,15 @@ impl<'a> Arbitrary<'a> for SightChoice {
             26..=30 => HiddenChoice::From(u.arbitrary()?, u.int_in_range(0..=20)?),
             _ => HiddenChoice::Everything,
         };
+        let time = if u.ratio(1, 2)? {
+            Some(u.arbitrary()?)
+        } else {
+            None
+        };
         let asks = hidden != HiddenChoice::Nothing && u.ratio(1, 2)?;
         Ok(Self {
             snapshot,
+            time,
             hidden,
             min_uncommitted: if asks { Some(u.arbitrary()?) } else { None },
         })

@@ -22,8 +22,7 @@ impl InternalCursor {
     /// The entry it is on.
     #[must_use]
     pub fn entry<'a>(&self, table: &'a ModelMemTable) -> Option<Entry<'a>> {
-        let place = self.at.as_ref()?;
-        table.newest(&place.user_key, &Sight::at(place.sequence))
+        table.entry_at(self.at.as_ref()?)
     }
 
     /// To the first entry at or after a place.
@@ -93,29 +92,43 @@ impl VisibleCursor {
     /// The entry it is on: the newest visible one of its key when it came there.
     #[must_use]
     pub fn entry<'a>(&self, table: &'a ModelMemTable) -> Option<Entry<'a>> {
-        let place = self.at.as_ref()?;
-        table.newest(&place.user_key, &Sight::at(place.sequence))
+        table.entry_at(self.at.as_ref()?)
     }
 
-    /// The answer for its key.
+    /// The answer for its key, as of its sequence number, or as of its timestamp where keys
+    /// have one.
     #[must_use]
     pub fn lookup<'a>(&self, table: &'a ModelMemTable) -> Option<Answer<'a>> {
         let place = self.at.as_ref()?;
-        let sight = Sight {
-            snapshot: place.sequence,
-            ..self.view.sight
+        let sight = match self.timestamp() {
+            Some(timestamp) => Sight {
+                timestamp,
+                ..self.view.sight
+            },
+            None => Sight {
+                snapshot: place.sequence,
+                ..self.view.sight
+            },
         };
-        Some(table.get(&place.user_key, &sight))
+        Some(table.get(place.bare(), &sight))
+    }
+
+    /// The timestamp of its entry, if keys have one.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<u64> {
+        let place = self.at.as_ref()?;
+        let stamped = place.layout.timestamp_len > 0;
+        stamped.then(|| place.version().timestamp)
     }
 
     /// To the first visible key at or after a key.
     pub fn seek(&mut self, table: &ModelMemTable, user_key: &[u8]) {
-        self.forward(table, Bound::Included(table.place(user_key, u64::MAX)));
+        self.forward(table, Bound::Included(table.before_all(user_key)));
     }
 
     /// To the last visible key at or before a key.
     pub fn seek_for_prev(&mut self, table: &ModelMemTable, user_key: &[u8]) {
-        self.backward(table, Bound::Included(table.place(user_key, 0)));
+        self.backward(table, Bound::Included(table.after_all(user_key)));
     }
 
     /// To the first visible key.
@@ -131,17 +144,14 @@ impl VisibleCursor {
     /// To the visible key after this one.
     pub fn next(&mut self, table: &ModelMemTable) {
         if let Some(place) = self.at.take() {
-            self.forward(table, Bound::Excluded(table.place(&place.user_key, 0)));
+            self.forward(table, Bound::Excluded(table.after_all(place.bare())));
         }
     }
 
     /// To the visible key before this one.
     pub fn prev(&mut self, table: &ModelMemTable) {
         if let Some(place) = self.at.take() {
-            self.backward(
-                table,
-                Bound::Excluded(table.place(&place.user_key, u64::MAX)),
-            );
+            self.backward(table, Bound::Excluded(table.before_all(place.bare())));
         }
     }
 
@@ -158,11 +168,11 @@ impl VisibleCursor {
     /// The place of `entry` if it is what the view shows of its key.
     fn shown(&self, table: &ModelMemTable, entry: Entry<'_>) -> Option<Place> {
         let sight = &self.view.sight;
-        let newest = table.newest(entry.user_key, sight);
-        let shown = newest.is_some_and(|newest| newest.sequence == entry.sequence)
+        let place = table.place(entry.user_key, entry.sequence);
+        let shown = table.newest(place.bare(), sight) == Some(entry)
             && !kind::is_tombstone(entry.kind)
-            && Some(entry.sequence) >= table.covering(entry.user_key, sight)
-            && table.within(&self.view, entry.user_key);
-        shown.then(|| table.place(entry.user_key, entry.sequence))
+            && Some(place.version()) >= table.covering(place.bare(), sight)
+            && table.within(&self.view, place.bare());
+        shown.then_some(place)
     }
 }

@@ -21,18 +21,23 @@ mod op;
 mod order;
 mod ranges;
 mod sight;
+mod stamp;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Base, Counters, Entry, Escaped, Refusal, kind};
-pub use choice::{HiddenChoice, KeyChoice, SequenceChoice, SightChoice, SnapshotChoice};
+pub use answer::{Added, Answer, Base, Counters, Duplicates, Entry, Escaped, Refusal, kind};
+pub use choice::{
+    HiddenChoice, KeyChoice, SequenceChoice, SightChoice, SnapshotChoice, TimeChoice,
+};
 pub use cursor::{InternalCursor, VisibleCursor};
 pub use histogram::Histogram;
 pub use key::{Key, Value};
 pub use many::{Beside, Bulk, Keys, Leg};
 pub use merging::{MergeRefusal, Merged, Merging};
-pub use op::{Add, Aside, Batch, Cursor, Motion, Op, PREFIX_HINTS, Reserve};
+pub use op::{Add, Aside, Batch, Cursor, Handed, Motion, Op, PREFIX_HINTS, Reserve};
 pub use order::{Order, Place};
+pub use ranges::Fragment;
 pub use sight::{Hidden, MAX_SEQUENCE, Pattern, Sight};
+pub use stamp::{Layout, Version};
 pub use table::{By, ModelMemTable, View};

@@ -61,6 +61,8 @@ pub struct Bulk {
     pub at_once: u8,
     /// Mostly merge operands.
     pub merges: bool,
+    /// So many timestamps, newest first, over and over; 0 is 1.
+    pub times: u8,
 }
 
 /// The kinds of a [`Bulk`].
@@ -122,6 +124,7 @@ impl<'a> Arbitrary<'a> for Bulk {
             value: *u.choose(&[8, 0, 300, 4000])?,
             at_once: *u.choose(&[u8::MAX, 12, 13, 1, 0])?,
             merges: u.ratio(1, 3)?,
+            times: *u.choose(&[1, 2, 3, 9])?,
         })
     }
 }
@@ -165,6 +168,12 @@ pub enum Beside {
     Older,
     /// As `Newer`, a merge operand.
     Operand,
+    /// The next newer timestamp, with the next smaller sequence number, where keys have
+    /// timestamps.
+    Later,
+    /// The next older timestamp, with the next larger sequence number, where keys have
+    /// timestamps.
+    Earlier,
     /// The key and a zero byte: the next key, bytewise.
     Extended,
     /// The key without its last byte: a key before it, bytewise.

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::answer::kind;
-use crate::choice::{KeyChoice, SequenceChoice, SightChoice, SnapshotChoice};
+use crate::choice::{KeyChoice, SequenceChoice, SightChoice, SnapshotChoice, TimeChoice};
 use crate::key::{Key, Value};
 use crate::many::{Bulk, Keys, Leg};
 
@@ -90,17 +90,39 @@ pub enum Op {
         to: KeyChoice,
         /// The sequence number.
         sequence: SequenceChoice,
-        /// Leaves the two as they are, even if the range ends before it begins.
+        /// The timestamp of both.
+        time: TimeChoice,
+        /// Leaves the two as they are, even if the range ends before it begins, or they have
+        /// different timestamps.
         as_is: bool,
     },
     /// About how much lies from one key on and before another.
     ApproximateRange(KeyChoice, KeyChoice),
     /// So many entries at random.
     Sample(u16),
-    /// What range deletions with numbers from one to another delete.
-    RangeDeletions(SnapshotChoice, SnapshotChoice),
+    /// What range deletions with numbers from one to another delete, and with such timestamps.
+    RangeDeletions(
+        SnapshotChoice,
+        SnapshotChoice,
+        Option<(TimeChoice, TimeChoice)>,
+    ),
     /// Seals the table.
     Seal,
+}
+
+impl Handed {
+    /// What the checksum of the entry in this place is changed by.
+    #[must_use]
+    pub fn damage(self, place: usize) -> u64 {
+        match self {
+            Self::Wrong(first, stride, bit) => {
+                let behind = place.checked_sub(first.into());
+                let is_hit = behind.is_some_and(|behind| behind % usize::from(stride.max(1)) == 0);
+                u64::from(is_hit) << (bit % 64)
+            }
+            Self::Nothing | Self::Right => 0,
+        }
+    }
 }
 
 impl Op {
@@ -145,7 +167,7 @@ impl<'a> Arbitrary<'a> for Op {
             138..=145 => Self::GetMerged(u.arbitrary()?, u.arbitrary()?),
             146..=155 => Self::MultiGet(u.arbitrary()?),
             156..=165 => Self::GetEntry(u.arbitrary()?, u.arbitrary()?),
-            166..=167 => Self::RangeDeletions(u.arbitrary()?, u.arbitrary()?),
+            166..=167 => Self::RangeDeletions(u.arbitrary()?, u.arbitrary()?, u.arbitrary()?),
             168..=170 => Self::ApproximateRange(u.arbitrary()?, u.arbitrary()?),
             171..=172 => Self::Sample(sample_size(u)?),
             173..=179 => Self::Contains(u.arbitrary()?, u.arbitrary()?),
@@ -183,6 +205,9 @@ pub struct Batch {
     /// Adds all of them with this hint; one of those per prefix from [`PREFIX_HINTS`] on.
     #[arbitrary(with = few_hints)]
     pub hint: Option<u8>,
+    /// The checksums that come with the entries; no hint is used then.
+    #[arbitrary(with = mostly_none)]
+    pub handed: Handed,
     /// What to reserve first.
     pub reserve: Reserve,
     /// What to add.
@@ -190,6 +215,18 @@ pub struct Batch {
     pub adds: Vec<Add>,
     /// What to try while the writer is inside.
     pub aside: Aside,
+}
+
+/// The checksums that a batch hands in (SPEC E10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Handed {
+    /// None.
+    Nothing,
+    /// The right ones.
+    Right,
+    /// Right ones, but that the one in this place, and any so many places on, differs in
+    /// this bit.
+    Wrong(u8, u8, u8),
 }
 
 /// What a batch sets aside before it begins.
@@ -223,6 +260,8 @@ pub enum Aside {
 pub struct Add {
     /// The key.
     pub key: Key,
+    /// The timestamp.
+    pub time: TimeChoice,
     /// The sequence number.
     pub sequence: SequenceChoice,
     /// The kind.
@@ -317,7 +356,20 @@ fn delete_range(u: &mut Unstructured<'_>) -> Result<Op> {
         from: u.arbitrary()?,
         to: u.arbitrary()?,
         sequence: u.arbitrary()?,
+        time: u.arbitrary()?,
         as_is: u.ratio(1, 8)?,
+    })
+}
+
+fn mostly_none(u: &mut Unstructured<'_>) -> Result<Handed> {
+    Ok(match u.int_in_range(0..=15u8)? {
+        0..=11 => Handed::Nothing,
+        12..=13 => Handed::Right,
+        _ => Handed::Wrong(
+            u.int_in_range(0..=15)?,
+            u.int_in_range(1..=9)?,
+            u.int_in_range(0..=63)?,
+        ),
     })
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::answer::Escaped;
+use crate::stamp::{Layout, Version};
 
 /// The order of user keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,23 +27,37 @@ impl Order {
     }
 }
 
-/// Where an entry is: user key by the order, then the newest first (SPEC E2).
+/// Where an entry is: user key by the order, then the newest first (SPEC E2, E9).
 /// Kind takes no part.
 #[derive(Clone)]
 pub struct Place {
     /// The order; the same for all places of one table.
-    pub order: Order,
-    /// The user key.
+    pub layout: Layout,
+    /// The user key, with its timestamp.
     pub user_key: Vec<u8>,
     /// The sequence number.
     pub sequence: u64,
 }
 
+impl Place {
+    /// The user key without its timestamp.
+    #[must_use]
+    pub fn bare(&self) -> &[u8] {
+        self.layout.bare(&self.user_key)
+    }
+
+    /// How old the entry is.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.layout.version(&self.user_key, self.sequence)
+    }
+}
+
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.order
-            .compare(&self.user_key, &other.user_key)
-            .then(other.sequence.cmp(&self.sequence))
+        self.layout
+            .compare(self.bare(), other.bare())
+            .then(other.version().cmp(&self.version()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a reader sees of a table.
 
+use crate::stamp::Version;
+
 /// The largest sequence number (SPEC E3).
 pub const MAX_SEQUENCE: u64 = (1 << 56) - 1;
 
@@ -46,6 +48,8 @@ impl Hidden {
 pub struct Sight {
     /// The largest sequence number seen.
     pub snapshot: u64,
+    /// The newest timestamp seen.
+    pub timestamp: u64,
     /// What is not seen of that.
     pub hidden: Hidden,
 }
@@ -56,23 +60,36 @@ impl Sight {
     pub fn at(snapshot: u64) -> Self {
         Self {
             snapshot,
+            timestamp: u64::MAX,
             hidden: Hidden::default(),
         }
     }
 
-    /// True when entries with this number are seen.
+    /// True when entries of this age are seen.
     #[must_use]
-    pub fn sees(&self, sequence: u64) -> bool {
+    pub fn sees(&self, version: Version) -> bool {
+        let Version {
+            timestamp,
+            sequence,
+        } = version;
         let Hidden {
             min_uncommitted, ..
         } = self.hidden;
-        sequence <= self.snapshot && (sequence < min_uncommitted || self.hidden.shows(sequence))
+        timestamp <= self.timestamp
+            && sequence <= self.snapshot
+            && (sequence < min_uncommitted || self.hidden.shows(sequence))
+    }
+
+    /// True when nothing of the snapshot is hidden.
+    #[must_use]
+    pub fn hides_nothing(&self) -> bool {
+        self.hidden.pattern == Pattern::Nothing
     }
 
     /// True when the snapshot says it all.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.hidden.pattern == Pattern::Nothing
+        self.hides_nothing() && self.timestamp == u64::MAX
     }
 }
 
@@ -82,10 +99,23 @@ mod tests {
 
     #[test]
     fn sights_by_hand() {
+        let at = |sequence| Version {
+            timestamp: 7,
+            sequence,
+        };
         let mut sight = Sight::at(20);
-        assert!(sight.is_plain() && sight.sees(20) && !sight.sees(21));
+        assert!(sight.is_plain() && sight.sees(at(20)) && !sight.sees(at(21)));
+        sight.timestamp = 7;
+        assert!(!sight.is_plain() && sight.sees(at(20)));
+        sight.timestamp = 6;
+        assert!(!sight.sees(at(20)));
+        sight.timestamp = u64::MAX;
         sight.hidden.pattern = Pattern::Every { of: 3, rest: 1 };
-        let seen = |sight: &Sight| (8..14).filter(|&one| sight.sees(one)).collect::<Vec<_>>();
+        let seen = |sight: &Sight| {
+            (8..14)
+                .filter(|&one| sight.sees(at(one)))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(seen(&sight), [8, 9, 11, 12]);
         sight.hidden.min_uncommitted = 11;
         assert_eq!(seen(&sight), [8, 9, 10, 11, 12]);

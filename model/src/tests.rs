@@ -1,8 +1,8 @@
 //! Tables by hand.
 
 use crate::{
-    Answer, Base, By, Entry, InternalCursor, ModelMemTable, Order, Refusal, Sight, View,
-    VisibleCursor, kind,
+    Added, Answer, Base, By, Duplicates, Entry, InternalCursor, ModelMemTable, Order, Refusal,
+    Sight, View, VisibleCursor, kind,
 };
 
 fn add(table: &mut ModelMemTable, user_key: &[u8], sequence: u64, kind: u8) {
@@ -12,7 +12,7 @@ fn add(table: &mut ModelMemTable, user_key: &[u8], sequence: u64, kind: u8) {
         kind,
         value: user_key,
     };
-    assert_eq!(table.add(&entry, By::Anyone), Ok(()));
+    assert_eq!(table.add(&entry, By::Anyone), Ok(Added::New));
 }
 
 /// `a`: merge over value; `b`: deleted; `c`: value, below a deletion.
@@ -103,7 +103,11 @@ fn ranges_by_hand() {
             kind: kind::RANGE_DELETION,
             value,
         };
-        assert_eq!(table.add(&entry, By::Anyone), Ok(()));
+        let added = match user_key == value {
+            true => Added::Nothing,
+            false => Added::New,
+        };
+        assert_eq!(table.add(&entry, By::Anyone), Ok(added));
     }
     let deleted = |sequence| Answer::Deleted {
         kind: kind::RANGE_DELETION,
@@ -153,4 +157,92 @@ fn refusals_by_hand() {
         refused(&table, u64::MAX, kind::RANGE_DELETION),
         Some(Refusal::Sealed)
     );
+}
+
+/// Key `k` with a timestamp of two bytes.
+fn at(timestamp: u16) -> Vec<u8> {
+    [&b"k"[..], &timestamp.to_le_bytes()].concat()
+}
+
+/// The timestamp decides, then the sequence number (SPEC E9).
+#[test]
+fn e9_timestamps_by_hand() {
+    let mut table = ModelMemTable::new(Order::Bytewise).timestamps(2);
+    add(&mut table, &at(300), 1, kind::VALUE);
+    add(&mut table, &at(5), 9, kind::VALUE);
+    add(&mut table, &at(300), 4, kind::DELETION_WITH_TIMESTAMP);
+    let read = |snapshot, timestamp| {
+        let mut sight = Sight::at(snapshot);
+        sight.timestamp = timestamp;
+        let sequence = match table.get(b"k", &sight) {
+            Answer::Found { sequence, .. } | Answer::Deleted { sequence, .. } => Some(sequence),
+            _ => None,
+        };
+        (sequence, table.timestamp_of(b"k", &sight))
+    };
+    assert_eq!(read(9, u64::MAX), (Some(4), Some(300)));
+    assert_eq!(read(3, 300), (Some(1), Some(300)));
+    assert_eq!(read(9, 299), (Some(9), Some(5)));
+    assert_eq!(read(8, 299), (None, None));
+    assert_eq!(table.counters().newest_timestamp, Some(300));
+    let stripped: Vec<_> = table
+        .stripped()
+        .map(|one| (one.user_key, one.sequence))
+        .collect();
+    assert_eq!(stripped, [(&b"k"[..], 4), (b"k", 1), (b"k", 9)]);
+    let mut keys = VisibleCursor::new(View::whole(3));
+    keys.seek_to_last(&table);
+    assert_eq!(
+        (keys.timestamp(), keys.entry(&table).map(|one| one.sequence)),
+        (Some(300), Some(1))
+    );
+    fn range<'a>(begin: &'a [u8], end: &'a [u8]) -> Entry<'a> {
+        Entry {
+            user_key: begin,
+            sequence: 6,
+            kind: kind::RANGE_DELETION,
+            value: end,
+        }
+    }
+    let refused = |begin: &[u8], end: &[u8]| table.check(&range(begin, end)).err();
+    assert_eq!(refused(b"a\x01\0", b"z\x01\0"), None);
+    assert_eq!(
+        refused(b"a\x01\0", b"z\x02\0"),
+        Some(Refusal::OtherTimestamp)
+    );
+    assert_eq!(refused(b"a", b"z\x02\0"), Some(Refusal::ShortTimestamp));
+    assert_eq!(
+        table.add(&range(b"a\x2C\x01", b"z\x2C\x01"), By::Anyone),
+        Ok(Added::New)
+    );
+    let covered = Answer::Deleted {
+        kind: kind::RANGE_DELETION,
+        sequence: 6,
+    };
+    assert_eq!(table.get(b"k", &Sight::at(9)), covered);
+}
+
+/// SPEC W6.
+#[test]
+fn w6_duplicates_by_hand() {
+    let again = Entry {
+        user_key: b"a",
+        sequence: 4,
+        kind: kind::DELETION,
+        value: b"",
+    };
+    let outcome = |duplicates| {
+        let mut table = table(Order::Bytewise).duplicates(duplicates);
+        let added = table.add(&again, By::Anyone);
+        let kind = table.newest(b"a", &Sight::at(4)).map(|entry| entry.kind);
+        let counters = table.counters();
+        (added, kind, counters.deletions, counters.data_size)
+    };
+    let (merge, deletion) = (Some(kind::MERGE), Some(kind::DELETION));
+    let rejected = outcome(Duplicates::Reject);
+    assert_eq!(rejected, (Err(Refusal::Duplicate), merge, 2, 60));
+    let kept = outcome(Duplicates::KeepFirst);
+    assert_eq!(kept, (Ok(Added::Kept), merge, 2, 60));
+    let overwritten = outcome(Duplicates::Overwrite);
+    assert_eq!(overwritten, (Ok(Added::Overwritten), deletion, 3, 59));
 }

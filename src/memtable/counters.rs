@@ -7,7 +7,7 @@ use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, Kind, SequenceNumber, Timestamp, split_timestamp};
 use crate::rep::{ReadObserver, Sealed};
-use crate::sync::ledger::FAULT_MEMTABLE_LOST_COUNTERS;
+use crate::sync::ledger::{FAULT_MEMTABLE_LOST_COUNTERS, FAULT_MEMTABLE_LOST_MAXIMUM};
 use crate::sync::{AtomicU64, available_parallelism, fault, ord, shard_index};
 
 /// What was written to a table; exact when no writer is inside.
@@ -181,6 +181,10 @@ impl Counters {
 
 fn raise(counter: &AtomicU64, to: u64) {
     if read(counter) < to {
+        if fault(&FAULT_MEMTABLE_LOST_MAXIMUM) {
+            counter.store(to, ord!(COUNTER_MAX_FAULT_STORE, Relaxed));
+            return;
+        }
         counter.fetch_max(to, ord!(COUNTER_MAX, Relaxed));
     }
 }

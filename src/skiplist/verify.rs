@@ -17,7 +17,8 @@ use crate::entry::{
 };
 use crate::error::{CorruptKey, Corruption, Error, Result};
 use crate::key::{Comparator, SequenceNumber, tag_sequence};
-use crate::sync::{AtomicUsize, ord};
+use crate::sync::ledger::FAULT_SKIPLIST_VERIFY_RELOADS;
+use crate::sync::{AtomicUsize, fault, ord};
 
 /// What nodes have besides links and a record, what is looked at, and what was seen.
 #[derive(Debug)]
@@ -413,6 +414,12 @@ impl<C: Comparator> SkipList<C> {
                 // SAFETY: a link led to `next`.
                 let key = unsafe { self.inspect(view, next) }?;
                 self.verify_order(before, key)?;
+                let word = if fault(&FAULT_SKIPLIST_VERIFY_RELOADS) {
+                    // SAFETY: as above.
+                    unsafe { Self::link(node, level) }
+                } else {
+                    word
+                };
                 if self.checks.order
                     && C::BYTE_PREFIX
                     && word.prefix() != self.comparator.prefix(key.0)

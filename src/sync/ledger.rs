@@ -251,6 +251,8 @@ sites! {
         because "a sum; exact for whoever is ordered after the writers by the door", killed by [];
     IN_PLACE_RESIZED_LOAD: Relaxed, with "IN_PLACE_RESIZED_ADD",
         because "a reading; exact when no writer is inside", killed by [];
+    COUNTER_MAX_FAULT_STORE: Relaxed, with "none",
+        because "part of a planted fault, compiled out of production", killed by [];
     READ_COUNTER_ADD: Relaxed, with "none",
         because "a statistic", killed by [];
     READ_COUNTER_LOAD: Relaxed, with "none",
@@ -285,6 +287,9 @@ faults! {
     FAULT_SKIPLIST_BELIEVE_REMEMBERED: "loom",
         "a step backward believes a remembered node without a look at its link",
         killed by ["trail::remembered_node_gets_a_successor"];
+    FAULT_SKIPLIST_VERIFY_RELOADS: "loom",
+        "a reader that verifies its way holds a node against the prefix in a link that it reads again",
+        killed by ["checked::walk_beside_a_tall_insert"];
     FAULT_SKIPLIST_CELL_READ_FIRST: "loom",
         "an overwrite takes off what it read in the cell before the swap, not what the swap replaced",
         killed by ["overwrite::two_overwriters"];
@@ -333,4 +338,7 @@ faults! {
     FAULT_IN_PLACE_LATE_UPDATE: "loom",
         "an update takes the place of a value that is newer by its number",
         killed by ["in_place::two_updates"];
+    FAULT_MEMTABLE_LOST_MAXIMUM: "loom",
+        "a maximum of two writers is raised by load and store",
+        killed by ["timestamps::newest_of_two_writers"];
 }

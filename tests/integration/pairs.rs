@@ -131,6 +131,8 @@ fn pairs_that_no_table_can_have_are_refused() {
         // An order that may take different bytes for the same key, and a filter.
         ("compare[2]", "filtering[1]"),
         ("compare[2]", "filtering[2]"),
+        // No checksums to verify.
+        ("protection_bytes[0]", "verify_checksums_on_seek[1]"),
         // Nothing to fold with.
         ("merging[0]", "max_successive_merges[1]"),
         ("merging[0]", "max_successive_merges[2]"),
@@ -171,9 +173,14 @@ fn the_options_are_all_there() {
         prefixes: _,
         merging: _,
         max_successive_merges: _,
+        timestamp_len: _,
+        duplicates: _,
+        paranoid_checks: _,
+        verify_checksums_on_seek: _,
+        show_corrupt_keys: _,
     } = Config::default();
     // One more than these does not compile; one less than these in the table:
-    assert_eq!(KNOBS.len(), 17, "all but the seed");
+    assert_eq!(KNOBS.len(), 22, "all but the seed");
     for (option, knob) in KNOBS.iter().enumerate() {
         let mut row = [0; KNOBS.len()];
         let mut configs = BTreeSet::new();

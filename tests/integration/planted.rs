@@ -29,7 +29,10 @@ const SHRINKS: u32 = 10_000;
 fn few(fault: Fault) -> usize {
     match fault {
         Fault::DroppedEntry | Fault::AnswersMixedUp => 8,
-        Fault::VisibilityIgnored | Fault::WrongStretch | Fault::RangeCountsEnd => 20,
+        Fault::AskedTooLate
+        | Fault::VisibilityIgnored
+        | Fault::WrongStretch
+        | Fault::RangeCountsEnd => 20,
         _ => 3,
     }
 }

@@ -7,7 +7,7 @@ use verimem::arena::{ArenaOptions, ConcurrentArena};
 use verimem::checker;
 use verimem::rep::{Cursor, Handle};
 use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
-use verimem::{BytewiseComparator, EntryRef, Error, Kind, MemTable, MemTableBuilder};
+use verimem::{BytewiseComparator, Comparator, EntryRef, Error, Kind, MemTable, MemTableBuilder};
 
 pub type List = SkipList<BytewiseComparator>;
 
@@ -49,7 +49,12 @@ fn list_of(branching: u32) -> Arc<List> {
 
 /// What tables are made of: at most two levels.
 pub fn builder() -> MemTableBuilder {
-    MemTable::builder()
+    small(MemTable::builder())
+}
+
+/// The same in any order.
+pub fn small<C: Comparator>(builder: MemTableBuilder<C>) -> MemTableBuilder<C> {
+    builder
         .arena_block_size(4096)
         .max_height(2)
         .heights(HeightSource::Scripted(height))

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use shuttle::thread;
 use verimem::checker::set_shard_index;
 use verimem::skiplist::HeightSource;
-use verimem::{EntryRef, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, MemTableBuilder};
+use verimem::{
+    Comparator, EntryRef, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, MemTableBuilder,
+};
 use verimem_loom_tests::shuttle_model::{Model, check};
 
 fn scripted(entry: &EntryRef<'_>) -> usize {
@@ -14,7 +16,12 @@ fn scripted(entry: &EntryRef<'_>) -> usize {
 
 /// What tables are made of: at most three levels.
 pub fn builder() -> MemTableBuilder {
-    MemTable::builder()
+    small(MemTable::builder())
+}
+
+/// The same in any order.
+pub fn small<C: Comparator>(builder: MemTableBuilder<C>) -> MemTableBuilder<C> {
+    builder
         .arena_block_size(4096)
         .max_height(3)
         .heights(HeightSource::Scripted(scripted))

@@ -13,6 +13,7 @@ mod merges;
 mod overwrite;
 mod ranges;
 mod sample;
+mod silent;
 mod stamped;
 mod timestamps;
 mod visibility;

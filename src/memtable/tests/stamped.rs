@@ -135,6 +135,22 @@ fn e9_stripped_entries_are_the_entries_without_timestamps() {
 }
 
 /// SPEC W5: folding at write time changes no answer, at any timestamp.
+/// SPEC D2: the keys of fragments have no timestamps, so that none is taken off to cut them.
+#[test]
+fn e9_fragments_are_cut_by_keys_without_timestamps() {
+    let table = stamped();
+    let [from, to] = [b"a", b"m"].map(|key| at(table.comparator(), key, 10));
+    table.delete_range(1, &from, &to).unwrap();
+    let deletions = table.range_deletions(0..=9).unwrap();
+    let cut = |begin, end| {
+        let cut = deletions.truncated(Some(begin), Some(end));
+        cut.map(|one| (one.begin, one.end)).collect::<Vec<_>>()
+    };
+    assert_eq!(cut(b"c", b"f"), [(&b"c"[..], &b"f"[..])]);
+    assert_eq!(cut(b"", b"z"), [(&b"a"[..], &b"m"[..])]);
+    assert_eq!(cut(b"f", b"c"), []);
+}
+
 #[test]
 fn e9_folding_is_as_of_the_timestamp() {
     let build = |most| {

@@ -1,7 +1,9 @@
 //! The operations that write several entries by one writer.
 
 use verimem::{BatchError, Error};
-use verimem_model::{Add, Aside, Batch, Bulk, By, MAX_SEQUENCE, PREFIX_HINTS, Reserve, Sight};
+use verimem_model::{
+    Add, Aside, Batch, Bulk, By, Handed, MAX_SEQUENCE, PREFIX_HINTS, Reserve, Sight,
+};
 
 use crate::run::Run;
 use crate::subject::BatchWriter;
@@ -17,6 +19,7 @@ impl Run<'_> {
             exclusive,
             at_once,
             hint,
+            handed,
             reserve,
             ref adds,
             aside,
@@ -24,7 +27,10 @@ impl Run<'_> {
         if at_once {
             return self.batch_at_once(batch);
         }
+        let hint = hint.filter(|_| handed == Handed::Nothing);
         let name = match (exclusive, hint) {
+            (false, _) if handed != Handed::Nothing => "batch.add_protected",
+            (true, _) if handed != Handed::Nothing => "exclusive_batch.add_protected",
             (false, None) => "batch.add",
             (false, Some(PREFIX_HINTS..)) => "batch.add_with_prefix_hints",
             (true, Some(PREFIX_HINTS..)) => "exclusive_batch.add_with_prefix_hints",
@@ -36,17 +42,20 @@ impl Run<'_> {
             return Ok(());
         };
         let reserved = self.reserve(&mut *writer, by(exclusive), reserve, adds)?;
-        for add in adds {
-            let add = self.resolve(add);
+        for (place, add) in adds.iter().enumerate() {
+            let (add, damage) = (self.resolve(add), handed.damage(place));
             let actual = match hint {
+                None if handed != Handed::Nothing => writer.add_protected(&add.entry(), damage),
                 None => writer.add(&add.entry()),
                 Some(hint) => writer.add_with_hint(hint, &add.entry()),
             };
-            self.compare_reserved(name, &add, by(exclusive), &actual, reserved)?;
+            let by = by(exclusive);
+            self.compare_protected(name, (&add, damage), by, &actual, reserved)?;
             if aside == Aside::ReadBack && add.sequence <= MAX_SEQUENCE {
                 let sight = Sight::at(add.sequence);
-                let expected = self.model.get(&add.key, &sight);
-                let actual = self.subject.get(&add.key, &sight);
+                let bare = self.bare(&add.key);
+                let expected = self.model.get(bare, &sight);
+                let actual = self.subject.get(bare, &sight);
                 same!(
                     Ok(expected),
                     actual,
@@ -66,17 +75,19 @@ impl Run<'_> {
     /// after the entry that the one before refused.
     fn batch_at_once(&mut self, batch: &Batch) -> Result<(), Divergence> {
         let exclusive = batch.exclusive;
-        let name = if exclusive {
-            "exclusive_batch.add_batch"
-        } else {
-            "batch.add_batch"
+        let name = match (exclusive, batch.handed) {
+            (false, Handed::Nothing) => "batch.add_batch",
+            (true, Handed::Nothing) => "exclusive_batch.add_batch",
+            (false, _) => "batch.add_batch_protected",
+            (true, _) => "exclusive_batch.add_batch_protected",
         };
         let Some(mut writer) = self.writer(name, exclusive)? else {
             return Ok(());
         };
         let reserved = self.reserve(&mut *writer, by(exclusive), batch.reserve, &batch.adds)?;
         let adds: Vec<_> = batch.adds.iter().map(|add| self.resolve(add)).collect();
-        self.add_all(name, &mut *writer, by(exclusive), &adds, reserved)?;
+        let how = (by(exclusive), batch.handed);
+        self.add_all(name, &mut *writer, how, &adds, reserved)?;
         self.step_aside(exclusive, batch.aside)?;
         drop(writer);
         self.histogram
@@ -89,13 +100,35 @@ impl Run<'_> {
         &mut self,
         name: &'static str,
         writer: &mut dyn BatchWriter,
-        by: By,
+        (by, handed): (By, Handed),
         mut adds: &[Resolved],
         reserved: Reserved,
     ) -> Result<(), Divergence> {
         loop {
             let entries: Vec<_> = adds.iter().map(Resolved::entry).collect();
-            let (added, refused) = match writer.add_batch(&entries) {
+            let damaged = (0..).zip(entries.iter().copied());
+            let damaged: Vec<_> = damaged
+                .map(|(place, entry)| (entry, handed.damage(place)))
+                .collect();
+            let actual = match handed {
+                Handed::Nothing => writer.add_batch(&entries),
+                _ => writer.add_batch_protected(&damaged),
+            };
+            // All are verified before any is added; but not those with such numbers.
+            let mut wrong = damaged.iter().filter(|(_, damage)| *damage != 0);
+            let wrong = wrong.find(|(entry, _)| entry.sequence <= MAX_SEQUENCE);
+            if let Some((entry, _)) = wrong {
+                let is_right = |refused: &BatchError| {
+                    refused.added == 0 && self.is_wrong_checksum(&refused.error, entry)
+                };
+                if !actual.as_ref().is_err_and(is_right) {
+                    let what = format!("{name} with a checksum that is not that of {entry:?}");
+                    return Err(Divergence::new(what, &"nothing added", &actual));
+                }
+                self.histogram.count(name, "wrong_checksum");
+                return Ok(());
+            }
+            let (added, refused) = match actual {
                 Ok(()) => (adds.len(), None),
                 Err(BatchError { added, error }) => (added, Some(error)),
             };
@@ -142,10 +175,12 @@ impl Run<'_> {
             usize::MAX
         };
         let mut adds = Vec::new();
-        for (key, kind) in bulk.keys().take(few).zip(bulk.kinds()) {
+        let times = (0..u64::from(bulk.times.max(1))).cycle();
+        for ((key, kind), before) in bulk.keys().take(few).zip(bulk.kinds()).zip(times) {
             self.last += 1;
+            let time = self.time.saturating_sub(before);
             adds.push(Resolved {
-                key,
+                key: self.model.layout().stamped(&key, time),
                 sequence: self.last,
                 kind,
                 value: vec![self.last as u8; usize::from(bulk.value)],
@@ -163,7 +198,8 @@ impl Run<'_> {
         }
         adds.chunks(usize::from(bulk.at_once)).try_for_each(|adds| {
             let by = by(bulk.exclusive);
-            self.add_all(name, &mut *writer, by, adds, Reserved::Nothing)
+            let how = (by, Handed::Nothing);
+            self.add_all(name, &mut *writer, how, adds, Reserved::Nothing)
         })
     }
 
@@ -207,8 +243,9 @@ impl Run<'_> {
             }
             Reserve::Enough => {
                 let size = |add: &Add| {
+                    let key_len = add.key.0.len() + self.config.timestamp_len;
                     self.subject
-                        .max_entry_size(add.key.0.len(), usize::from(add.value.length))
+                        .max_entry_size(key_len, usize::from(add.value.length))
                 };
                 (adds.iter().map(size).sum(), Reserved::Enough)
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use verimem::skiplist::HeightSource;
 use verimem::{CappedPrefix, Comparator, FixedPrefix, PrefixExtractor, Protection};
-use verimem_model::{Merging, Order};
+use verimem_model::{Duplicates, Merging, Order};
 
 use crate::knobs::KNOBS;
 
@@ -184,6 +184,16 @@ pub struct Config {
     pub merging: Merging,
     /// So many operands of a key may lie upon each other.
     pub max_successive_merges: usize,
+    /// Bytes of timestamp at the end of keys.
+    pub timestamp_len: usize,
+    /// What becomes of duplicates.
+    pub duplicates: Duplicates,
+    /// Verifies the order of what readers come by.
+    pub paranoid_checks: bool,
+    /// Verifies the checksums of what readers come by.
+    pub verify_checksums_on_seek: bool,
+    /// Errors show keys.
+    pub show_corrupt_keys: bool,
 }
 
 impl Default for Config {
@@ -207,6 +217,11 @@ impl Default for Config {
             prefixes: Prefixes::Nothing,
             merging: Merging::Nothing,
             max_successive_merges: 0,
+            timestamp_len: 0,
+            duplicates: Duplicates::Reject,
+            paranoid_checks: false,
+            verify_checksums_on_seek: false,
+            show_corrupt_keys: false,
         }
     }
 }
@@ -227,6 +242,8 @@ impl Config {
             Some("max_successive_merges")
         } else if self.filtering != Filtering::Nothing && filter {
             Some("bloom_size_ratio")
+        } else if self.verify_checksums_on_seek && self.protection_bytes == 0 {
+            Some("verify_checksums_on_seek")
         } else {
             None
         }
@@ -239,6 +256,7 @@ impl Config {
         while let Some(option) = config.refused() {
             match option {
                 "max_successive_merges" => config.max_successive_merges = 0,
+                "verify_checksums_on_seek" => config.verify_checksums_on_seek = false,
                 _ => config.filtering = Filtering::Nothing,
             }
         }

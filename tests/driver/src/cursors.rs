@@ -1,7 +1,7 @@
 //! The table's cursors as a test drives them.
 
-use verimem::rep::{Cursor, Handle};
-use verimem::{Error, Visibility, VisibleIter};
+use verimem::rep::{Cursor, Handle, Representation};
+use verimem::{Comparator, Error, Visibility, VisibleIter};
 use verimem_model::{Answer, Entry};
 
 use crate::real::{answer, entry};
@@ -12,6 +12,7 @@ pub(crate) struct Internal<H: Handle>(pub(crate) Cursor<H>);
 
 impl<H: Handle> TableCursor for Internal<H> {
     fn entry(&self) -> Result<Option<Entry<'_>>, Error> {
+        self.0.status()?;
         let found = self.0.entry()?.map(entry);
         assert_eq!(
             self.0.valid(),
@@ -25,6 +26,10 @@ impl<H: Handle> TableCursor for Internal<H> {
 
     fn lookup(&self) -> Result<Option<Answer<'_>>, Error> {
         Ok(None)
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        None
     }
 
     fn seek(&mut self, user_key: &[u8], sequence: u64) {
@@ -59,6 +64,9 @@ impl<H: Handle> TableCursor for Internal<H> {
 /// No run corrupts its table, so no move of an iterator may fail.
 const SOUND: Result<(), Error> = Ok(());
 
+/// The comparator behind a handle.
+type Order<H> = <<H as Handle>::Rep as Representation>::Comparator;
+
 /// Over the visible keys.
 pub(crate) struct Visible<H: Handle, V>(pub(crate) VisibleIter<H, V>);
 
@@ -70,7 +78,9 @@ impl<H: Handle, V: Visibility> TableCursor for Visible<H, V> {
             found.is_some(),
             "valid() and entry() of one iterator"
         );
-        let key = found.map(|found| found.user_key);
+        let timestamp_len = <Order<H> as Comparator>::TIMESTAMP_LEN;
+        let bare = |found: &Entry<'_>| found.user_key.len() - timestamp_len;
+        let key = found.map(|found| &found.user_key[..bare(&found)]);
         assert_eq!(self.0.key(), key, "key() and entry() of one iterator");
         Ok(found)
     }
@@ -80,6 +90,10 @@ impl<H: Handle, V: Visibility> TableCursor for Visible<H, V> {
             return Ok(None);
         }
         self.0.lookup().map(|found| Some(answer(found)))
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        self.0.timestamp()
     }
 
     fn seek(&mut self, user_key: &[u8], _sequence: u64) {

@@ -1,104 +1,22 @@
-//! Planted bugs, to see that the driver finds them.
+//! A table with a planted bug, to see that the driver finds it.
 
 use std::cell::Cell;
 
-use verimem::{BatchError, Error};
-use verimem_model::{Answer, Counters, Entry, Hidden, Merged, PREFIX_HINTS, Sight, View, kind};
+use verimem::{BatchError, Corruption, Error};
+use verimem_model::{
+    Answer, Counters, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, Sight, View, kind,
+};
 
-use crate::Config;
-use crate::subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};
-
-/// What is wrong with a [`Faulty`] table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// `get` sees one sequence number too many.
-    OffByOneVisibility,
-    /// A duplicate is accepted, and nothing stored.
-    MissedDuplicate,
-    /// Every eighth entry is lost.
-    DroppedEntry,
-    /// A tombstone of a single deletion is stored as a value.
-    WrongKind,
-    /// Merge operands come oldest first.
-    ReversedOperands,
-    /// A cursor starts over when it is moved beyond the end.
-    CursorStartsOver,
-    /// A bound that excludes its key is taken to include it.
-    InclusiveBound,
-    /// A batch says that it came one entry less far than it did.
-    BatchAddedTooFew,
-    /// Of several answers the last two come in the wrong order.
-    AnswersMixedUp,
-    /// A deletion is counted as an entry only.
-    LostCount,
-    /// Seal says so and does nothing.
-    SealLeaks,
-    /// A reader sees what is hidden from it.
-    VisibilityIgnored,
-    /// A number too many is seen without asking.
-    AskedTooLate,
-    /// Of operands that cannot be folded the oldest is lost.
-    LostOperand,
-    /// The filter denies a key before its range deletion is found.
-    FilterHidesTombstone,
-    /// Answers behind the first key that is not there come one place too early.
-    AnswersMoveUp,
-    /// Operands are folded one too late.
-    FoldsLate,
-    /// What refers to a blob is taken for a value.
-    BlobIsValue,
-    /// A stretch of deleted keys has the number of the one before.
-    WrongStretch,
-    /// A range has one entry more than it has.
-    RangeCountsEnd,
-    /// A sample has one of its entries twice.
-    SampledTwice,
-    /// An entry that is added with hints per prefix becomes a deletion.
-    PrefixHintDeletes,
-}
-
-impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 22] = [
-        Self::OffByOneVisibility,
-        Self::MissedDuplicate,
-        Self::DroppedEntry,
-        Self::WrongKind,
-        Self::ReversedOperands,
-        Self::CursorStartsOver,
-        Self::InclusiveBound,
-        Self::BatchAddedTooFew,
-        Self::AnswersMixedUp,
-        Self::LostCount,
-        Self::SealLeaks,
-        Self::VisibilityIgnored,
-        Self::AskedTooLate,
-        Self::LostOperand,
-        Self::FilterHidesTombstone,
-        Self::AnswersMoveUp,
-        Self::FoldsLate,
-        Self::BlobIsValue,
-        Self::WrongStretch,
-        Self::RangeCountsEnd,
-        Self::SampledTwice,
-        Self::PrefixHintDeletes,
-    ];
-
-    /// The configuration of the table that is broken, for a fault that is one of those.
-    pub(crate) fn planted_in(self, config: &Config) -> Config {
-        let mut config = config.clone();
-        if self == Self::FoldsLate && config.max_successive_merges > 0 {
-            config.max_successive_merges += 1;
-        }
-        config
-    }
-}
+use crate::Fault;
+use crate::subject::{Answers, BatchWriter, Stored, Subject, TableCursor};
 
 /// A subject with a [`Fault`].
 pub struct Faulty {
     inner: Box<dyn Subject>,
     fault: Fault,
     adds: Cell<u64>,
+    /// Duplicates that were no error.
+    again: Cell<u64>,
     seal_said: Cell<bool>,
 }
 
@@ -110,6 +28,7 @@ impl Faulty {
             inner,
             fault,
             adds: Cell::new(0),
+            again: Cell::new(0),
             seal_said: Cell::new(false),
         }
     }
@@ -120,6 +39,7 @@ impl Faulty {
         match self.fault {
             Fault::OffByOneVisibility if sight.snapshot < 1 << 55 => sight.snapshot += 1,
             Fault::VisibilityIgnored => sight.hidden = Hidden::default(),
+            Fault::TimestampIgnored => sight.timestamp = u64::MAX,
             Fault::AskedTooLate => sight.hidden.min_uncommitted += 1,
             _ => {}
         }
@@ -157,7 +77,13 @@ impl Faulty {
         if self.fault == Fault::DroppedEntry && self.adds.get() % 8 == 0 && !self.is_sealed() {
             return Ok(());
         }
+        let again = entry.kind != kind::RANGE_DELETION
+            && self.inner.contains(entry.user_key, entry.sequence);
         match add(&entry) {
+            Ok(()) => {
+                self.again.set(self.again.get() + u64::from(again));
+                Ok(())
+            }
             Err(Error::Duplicate) if self.fault == Fault::MissedDuplicate => Ok(()),
             result => result,
         }
@@ -176,7 +102,29 @@ impl Subject for Faulty {
 
     fn get(&self, user_key: &[u8], sight: &Sight) -> Result<Answer<'_>, Error> {
         let answer = self.inner.get(user_key, &self.seen(sight))?;
+        let in_range =
+            matches!(&answer, Answer::Deleted { kind, .. } if *kind == kind::RANGE_DELETION);
+        if in_range && self.fault == Fault::FalseAlarm {
+            return Err(Corruption::Lengths.into());
+        }
         Ok(self.told(user_key, answer))
+    }
+
+    fn get_stamped(&self, bare: &[u8], sight: &Sight) -> Result<(Answer<'_>, Option<u64>), Error> {
+        let (answer, timestamp) = self.inner.get_stamped(bare, &self.seen(sight))?;
+        let timestamp = match self.fault {
+            Fault::TimestampEchoed => timestamp.map(|_| sight.timestamp),
+            _ => timestamp,
+        };
+        Ok((self.told(bare, answer), timestamp))
+    }
+
+    fn multi_get_stamped(
+        &self,
+        keys: &[&[u8]],
+        sight: &Sight,
+    ) -> Result<Vec<Result<(Answer<'_>, Option<u64>), Error>>, Error> {
+        self.inner.multi_get_stamped(keys, &self.seen(sight))
     }
 
     fn get_merged(&self, user_key: &[u8], sight: &Sight) -> Result<Merged<'_>, Error> {
@@ -221,8 +169,23 @@ impl Subject for Faulty {
         Ok(sample)
     }
 
-    fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error> {
-        let mut stretches = self.inner.range_deletions(first, last)?;
+    fn stripped(&self) -> Result<Vec<Stored>, Error> {
+        let mut entries = self.inner.stripped()?;
+        if self.fault == Fault::StrippedBySequence {
+            for versions in entries.chunk_by_mut(|one, other| one.0 == other.0) {
+                versions.sort_by_key(|one| std::cmp::Reverse(one.1));
+            }
+        }
+        Ok(entries)
+    }
+
+    fn range_deletions(
+        &self,
+        sequences: (u64, u64),
+        times: Option<(u64, u64)>,
+    ) -> Result<Vec<Fragment<'_>>, Error> {
+        let times = times.filter(|_| self.fault != Fault::RangeTimesIgnored);
+        let mut stretches = self.inner.range_deletions(sequences, times)?;
         if let ([one, next, ..], Fault::WrongStretch) = (&mut stretches[..], self.fault) {
             next.2 = one.2;
         }
@@ -271,6 +234,14 @@ impl Subject for Faulty {
         if self.fault == Fault::LostCount {
             counters.deletions = counters.deletions.saturating_sub(1);
         }
+        if self.fault == Fault::NewestTimestampLost && counters.deletions > 0 {
+            counters.newest_timestamp = None;
+        }
+        match self.fault {
+            Fault::KeptIsCounted => counters.entries += self.again.get(),
+            Fault::OverwriteCountsTag => counters.data_size += 8 * self.again.get(),
+            _ => {}
+        }
         (counters, earliest)
     }
 
@@ -301,6 +272,24 @@ impl BatchWriter for FaultyWriter<'_> {
                 .saturating_sub(usize::from(fault == Fault::BatchAddedTooFew)),
             ..refused
         })
+    }
+
+    fn add_protected(&mut self, entry: &Entry<'_>, damage: u64) -> Result<(), Error> {
+        let looks = self.table.fault != Fault::ChecksumIgnored;
+        let damage = if looks { damage } else { 0 };
+        self.table
+            .perturbed(entry, |entry| self.inner.add_protected(entry, damage))
+    }
+
+    fn add_batch_protected(&mut self, entries: &[(Entry<'_>, u64)]) -> Result<(), BatchError> {
+        if self.table.fault == Fault::ChecksumLate {
+            for (added, (entry, damage)) in entries.iter().enumerate() {
+                let one = self.inner.add_protected(entry, *damage);
+                one.map_err(|error| BatchError { added, error })?;
+            }
+            return Ok(());
+        }
+        self.inner.add_batch_protected(entries)
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {
@@ -337,6 +326,10 @@ impl TableCursor for StartsOver<'_> {
 
     fn lookup(&self) -> Result<Option<Answer<'_>>, Error> {
         self.0.lookup()
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        self.0.timestamp()
     }
 
     fn seek(&mut self, user_key: &[u8], sequence: u64) {

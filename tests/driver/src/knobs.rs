@@ -1,7 +1,7 @@
 //! The options of a [`Config`], and the values that each takes in a test.
 
 use crate::{Compare, Config, Filtering, Prefixes, Towers};
-use verimem_model::Merging;
+use verimem_model::{Duplicates, Merging};
 
 /// An option. Its value in place 0 is the default.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ macro_rules! knob {
 }
 
 /// All options but the seed.
-pub const KNOBS: [Knob; 17] = [
+pub const KNOBS: [Knob; 22] = [
     knob!(
         compare,
         0,
@@ -93,4 +93,17 @@ pub const KNOBS: [Knob; 17] = [
         ]
     ),
     knob!(max_successive_merges, 0, [0, 1, 2, 5]),
+    knob!(timestamp_len, 1, [0, 8, 1]),
+    knob!(
+        duplicates,
+        0,
+        [
+            Duplicates::Reject,
+            Duplicates::KeepFirst,
+            Duplicates::Overwrite
+        ]
+    ),
+    knob!(paranoid_checks, 0, [false, true]),
+    knob!(verify_checksums_on_seek, 0, [false, true]),
+    knob!(show_corrupt_keys, 0, [false, true]),
 ];

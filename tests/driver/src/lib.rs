@@ -9,11 +9,13 @@
 //! - [`seeds`] makes the corpora.
 #![cfg(not(any(loom, shuttle)))]
 
+mod any_order;
 mod batches;
 mod config;
 mod cursors;
 mod decode;
 mod divergence;
+mod fault;
 mod faulty;
 pub mod hostile;
 mod knobs;
@@ -31,9 +33,10 @@ pub use config::{Coarse, Compare, Config, Filtering, Plain, Prefixes, Towers};
 pub use decode::{decode, ops_from_bytes};
 pub use divergence::Divergence;
 pub(crate) use divergence::same;
-pub use faulty::{Fault, Faulty};
+pub use fault::Fault;
+pub use faulty::Faulty;
 pub use knobs::{KNOBS, Knob};
 pub use real::Real;
 pub use reduce::reduce;
 pub use run::{open, run, run_on, run_with_fault};
-pub use subject::{Answers, BatchWriter, Stretch, Subject, TableCursor};
+pub use subject::{Answers, BatchWriter, Stored, Subject, TableCursor};

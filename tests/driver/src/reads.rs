@@ -3,11 +3,12 @@
 use verimem::Error;
 use verimem_model::{
     Escaped, KeyChoice, Keys, MAX_SEQUENCE, MergeRefusal, Merged, Sight, SightChoice,
-    SnapshotChoice,
+    SnapshotChoice, TimeChoice,
 };
 
 use crate::run::Run;
 use crate::slots::outcome;
+use crate::subject::Stored;
 use crate::{Divergence, same};
 
 /// Up to so many entries a range is counted exactly.
@@ -16,17 +17,19 @@ const COUNTED: u64 = 64;
 impl Run<'_> {
     pub(crate) fn get(&mut self, key: &KeyChoice, sight: &SightChoice) -> Result<(), Divergence> {
         let (key, sight) = (self.key(key), self.sight(sight));
-        let name = if sight.is_plain() {
-            "get"
-        } else {
-            "get.hiding"
-        };
+        let name = named(&sight, ["get", "get.at", "get.hiding"]);
         let actual = self.subject.get(&key, &sight);
         if self.is_beyond(name, sight.snapshot, actual.as_ref().err())? {
             return Ok(());
         }
         let expected = self.model.get(&key, &sight);
         same!(Ok(&expected), actual.as_ref(), "{name} at {sight:?}");
+        let stamped = (expected.clone(), self.model.timestamp_of(&key, &sight));
+        same!(
+            Ok(stamped),
+            self.subject.get_stamped(&key, &sight),
+            "{name} with its timestamp at {sight:?}"
+        );
         self.histogram.count(name, outcome(&expected));
         Ok(())
     }
@@ -37,11 +40,7 @@ impl Run<'_> {
         sight: &SightChoice,
     ) -> Result<(), Divergence> {
         let (key, sight) = (self.key(key), self.sight(sight));
-        let name = if sight.is_plain() {
-            "get_merged"
-        } else {
-            "get_merged.hiding"
-        };
+        let name = named(&sight, ["get_merged", "get_merged.at", "get_merged.hiding"]);
         let actual = self.subject.get_merged(&key, &sight);
         if self.is_beyond(name, sight.snapshot, actual.as_ref().err())? {
             return Ok(());
@@ -69,11 +68,7 @@ impl Run<'_> {
 
     pub(crate) fn multi_get(&mut self, keys: &Keys) -> Result<(), Divergence> {
         let sight = self.sight(&keys.sight);
-        let name = if sight.is_plain() {
-            "multi_get"
-        } else {
-            "multi_get.hiding"
-        };
+        let name = named(&sight, ["multi_get", "multi_get.at", "multi_get.hiding"]);
         let mut sought: Vec<_> = keys.chosen.iter().map(|key| self.key(key)).collect();
         for index in 0..u16::from(keys.more) {
             let which = keys.from.wrapping_add(keys.stride.wrapping_mul(index));
@@ -88,12 +83,17 @@ impl Run<'_> {
         for answer in &expected {
             self.histogram.count(name, outcome(answer));
         }
+        let keys: Vec<_> = sought.iter().map(|key| Escaped(key)).collect();
+        let times = sought
+            .iter()
+            .map(|key| self.model.timestamp_of(key, &sight));
+        let stamped: Vec<_> = expected.iter().cloned().zip(times).map(Ok).collect();
         let expected: Vec<_> = expected.into_iter().map(Ok).collect();
+        same!(Ok(expected), actual, "{name} of {keys:?} at {sight:?}");
         same!(
-            Ok(expected),
-            actual,
-            "{name} of {:?} at {sight:?}",
-            sought.iter().map(|key| Escaped(key)).collect::<Vec<_>>()
+            Ok(stamped),
+            self.subject.multi_get_stamped(&sought, &sight),
+            "{name} with timestamps of {keys:?} at {sight:?}"
         );
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Run<'_> {
         key: &KeyChoice,
         sequence: SnapshotChoice,
     ) -> Result<(), Divergence> {
-        let (key, sequence) = (self.key(key), self.snapshot(sequence));
+        let (key, sequence) = (self.stored_key(key, sequence), self.snapshot(sequence));
         let expected = self.model.contains(&key, sequence);
         same!(
             expected,
@@ -205,8 +205,8 @@ impl Run<'_> {
             "how many a sample of {count} has"
         );
         for entry in sample {
-            let sight = Sight::at(entry.sequence);
-            let expected = self.model.newest(entry.user_key, &sight);
+            let place = self.model.place(entry.user_key, entry.sequence);
+            let expected = self.model.entry_at(&place);
             same!(expected, Some(*entry), "an entry of a sample of {count}");
         }
         let places = sample
@@ -230,9 +230,11 @@ impl Run<'_> {
         &mut self,
         first: SnapshotChoice,
         last: SnapshotChoice,
+        times: Option<(TimeChoice, TimeChoice)>,
     ) -> Result<(), Divergence> {
-        let (first, last) = (self.snapshot(first), self.snapshot(last));
-        let fragments = self.check_range_deletions(first, last)?;
+        let sequences = (self.snapshot(first), self.snapshot(last));
+        let times = times.map(|(first, last)| (self.time(first), self.time(last)));
+        let fragments = self.check_range_deletions(sequences, times)?;
         let outcome = match fragments {
             0 => "none",
             1 => "one",
@@ -243,14 +245,47 @@ impl Run<'_> {
     }
 
     /// Compares fragments (D2); returns how many there are.
-    pub(crate) fn check_range_deletions(&self, first: u64, last: u64) -> Result<usize, Divergence> {
-        let expected = self.model.range_deletions(first, last);
-        let actual = self.subject.range_deletions(first, last);
+    pub(crate) fn check_range_deletions(
+        &self,
+        sequences: (u64, u64),
+        times: Option<(u64, u64)>,
+    ) -> Result<usize, Divergence> {
+        let within = |(first, last): (u64, u64), number| (first..=last).contains(&number);
+        let expected = self.model.range_deletions(|version| {
+            within(sequences, version.sequence)
+                && times.is_none_or(|times| within(times, version.timestamp))
+        });
+        let actual = self.subject.range_deletions(sequences, times);
         same!(
             Ok(&expected),
             actual.as_ref(),
-            "range deletions {first} to {last}"
+            "range deletions {sequences:?} of {times:?}"
         );
         Ok(expected.len())
+    }
+
+    /// Compares what a flush without timestamps gets (E9).
+    pub(crate) fn check_stripped(&self) -> Result<(), Divergence> {
+        let expected: Vec<Stored> = self
+            .model
+            .stripped()
+            .map(|one| {
+                let (key, value) = (one.user_key.to_vec(), one.value.to_vec());
+                (key, one.sequence, one.kind, value)
+            })
+            .collect();
+        same!(Ok(expected), self.subject.stripped(), "stripped entries");
+        Ok(())
+    }
+}
+
+/// The name of a read of all of a snapshot, at a timestamp, and where something is hidden.
+pub(crate) fn named(sight: &Sight, [plain, at, hiding]: [&'static str; 3]) -> &'static str {
+    if !sight.hides_nothing() {
+        hiding
+    } else if sight.is_plain() {
+        plain
+    } else {
+        at
     }
 }

@@ -3,16 +3,20 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use verimem::memtable::DuplicatePolicy;
 use verimem::merge;
 use verimem::rep::Handle;
 use verimem::{
     BatchError, CappedPrefix, Comparator, EntryRef, Error, FixedPrefix, Hint, Kind, Lookup,
-    MemTable, MergeBase, PrefixHints, Visibility, VisibleIter, Writer,
+    MemTable, MergeBase, PrefixHints, Reader, Visibility, VisibleIter, Writer,
 };
-use verimem_model::{Answer, Base, Counters, Entry, Hidden, Merged, PREFIX_HINTS, Sight, View};
+use verimem_model::{
+    Answer, Base, Counters, Duplicates, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, Sight,
+    Version, View,
+};
 
 use crate::cursors::{Internal, Visible};
-use crate::subject::{Answers, BatchWriter, Stretch, Subject, TableCursor, borrowed};
+use crate::subject::{Answers, BatchWriter, Stored, Subject, TableCursor, borrowed};
 use crate::{Config, operator};
 
 /// A [`MemTable`], a few hints, and one hint that belongs to another table.
@@ -62,7 +66,11 @@ impl<C: Comparator> Real<C> {
             .arena_shards(config.arena_shards)
             .bloom_size_ratio(config.filtering.ratio())
             .whole_key_filtering(config.whole_keys)
-            .max_successive_merges(config.max_successive_merges);
+            .max_successive_merges(config.max_successive_merges)
+            .duplicates(policy(config.duplicates))
+            .paranoid_checks(config.paranoid_checks)
+            .verify_checksums_on_seek(config.verify_checksums_on_seek)
+            .show_corrupt_keys(config.show_corrupt_keys);
         if let Some(extractor) = config.prefixes.extractor() {
             builder = builder.prefix_extractor(extractor);
         }
@@ -74,6 +82,15 @@ impl<C: Comparator> Real<C> {
             hints: RefCell::new(Hints::new()?),
             foreign: RefCell::new(None),
         })
+    }
+}
+
+impl<C: Comparator> Real<C> {
+    /// A reader with all that a sight has.
+    fn reader(&self, sight: &Sight) -> Result<Reader<'_, C, Hiding>, Error> {
+        let reader = self.table.reader(sight.snapshot)?;
+        let reader = reader.at_timestamp(sight.timestamp);
+        Ok(reader.with_visibility(Hiding(sight.hidden)))
     }
 }
 
@@ -104,28 +121,42 @@ impl<C: Comparator> Subject for Real<C> {
         if sight.is_plain() {
             return self.table.get(user_key, sight.snapshot).map(answer);
         }
-        let reader = self.table.reader(sight.snapshot)?;
-        let reader = reader.with_visibility(Hiding(sight.hidden));
-        reader.get(user_key).map(answer)
+        if sight.hides_nothing() {
+            let reader = self.table.reader(sight.snapshot)?;
+            let reader = reader.at_timestamp(sight.timestamp);
+            return reader.get(user_key).map(answer);
+        }
+        self.reader(sight)?.get(user_key).map(answer)
+    }
+
+    fn get_stamped(&self, bare: &[u8], sight: &Sight) -> Result<(Answer<'_>, Option<u64>), Error> {
+        let (found, timestamp) = self.reader(sight)?.get_with_timestamp(bare)?;
+        Ok((answer(found), timestamp))
+    }
+
+    fn multi_get_stamped(
+        &self,
+        keys: &[&[u8]],
+        sight: &Sight,
+    ) -> Result<Vec<Result<(Answer<'_>, Option<u64>), Error>>, Error> {
+        let answers = self.reader(sight)?.multi_get_with_timestamps(keys)?;
+        let stamped = |(found, timestamp)| (answer(found), timestamp);
+        Ok(answers.into_iter().map(|one| one.map(stamped)).collect())
     }
 
     fn get_merged(&self, user_key: &[u8], sight: &Sight) -> Result<Merged<'_>, Error> {
-        let reader = self.table.reader(sight.snapshot)?;
         if sight.is_plain() {
+            let reader = self.table.reader(sight.snapshot)?;
             return reader.get_merged(user_key).map(merged);
         }
-        let reader = reader.with_visibility(Hiding(sight.hidden));
-        reader.get_merged(user_key).map(merged)
+        self.reader(sight)?.get_merged(user_key).map(merged)
     }
 
     fn multi_get(&self, keys: &[&[u8]], sight: &Sight) -> Result<Answers<'_>, Error> {
         let answers = if sight.is_plain() {
             self.table.multi_get(keys, sight.snapshot)?
         } else {
-            let reader = self.table.reader(sight.snapshot)?;
-            reader
-                .with_visibility(Hiding(sight.hidden))
-                .multi_get(keys)?
+            self.reader(sight)?.multi_get(keys)?
         };
         Ok(answers.into_iter().map(|found| found.map(answer)).collect())
     }
@@ -147,12 +178,25 @@ impl<C: Comparator> Subject for Real<C> {
         Ok(self.table.sample(count)?.into_iter().map(entry).collect())
     }
 
-    fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error> {
-        let fragments = self.table.range_deletions(first..=last)?;
-        Ok(fragments
-            .iter()
-            .map(|one| (one.begin, one.end, one.sequence))
-            .collect())
+    fn range_deletions(
+        &self,
+        (first, last): (u64, u64),
+        times: Option<(u64, u64)>,
+    ) -> Result<Vec<Fragment<'_>>, Error> {
+        let fragments = match times {
+            None => self.table.range_deletions(first..=last)?,
+            Some((from, to)) => self.table.range_deletions_at(first..=last, from..=to)?,
+        };
+        Ok(fragments.iter().map(fragment).collect())
+    }
+
+    fn stripped(&self) -> Result<Vec<Stored>, Error> {
+        let (mut entries, mut all) = (self.table.stripped(), Vec::new());
+        while let Some(entry) = entries.next()? {
+            let (user_key, value) = (entry.user_key.to_vec(), entry.value.to_vec());
+            all.push((user_key, entry.sequence, entry.kind.0, value));
+        }
+        Ok(all)
     }
 
     fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_> {
@@ -165,11 +209,12 @@ impl<C: Comparator> Subject for Real<C> {
 
     fn visible(&self, owned: bool, view: &View) -> Box<dyn TableCursor + '_> {
         let (lower, upper) = (borrowed(&view.lower), borrowed(&view.upper));
-        let Sight { snapshot, hidden } = view.sight;
+        let sight = &view.sight;
+        let snapshot = sight.snapshot;
         if owned {
-            hiding(self.table.owned_visible(snapshot, lower, upper), hidden)
+            seeing(self.table.owned_visible(snapshot, lower, upper), sight)
         } else {
-            hiding(self.table.visible_range(snapshot, lower, upper), hidden)
+            seeing(self.table.visible_range(snapshot, lower, upper), sight)
         }
     }
 
@@ -195,6 +240,7 @@ impl<C: Comparator> Subject for Real<C> {
             data_size: stats.data_size,
             first_sequence: stats.first_sequence,
             largest_sequence: stats.largest_sequence,
+            newest_timestamp: stats.newest_timestamp,
         };
         (counters, stats.earliest_sequence)
     }
@@ -245,16 +291,23 @@ impl<C: Comparator> BatchWriter for RealWriter<'_, C> {
     }
 
     fn add_batch(&mut self, entries: &[Entry<'_>]) -> Result<(), BatchError> {
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|entry| EntryRef {
-                user_key: entry.user_key,
-                sequence: entry.sequence,
-                kind: Kind(entry.kind),
-                value: entry.value,
-            })
-            .collect();
+        let entries: Vec<_> = entries.iter().map(entry_ref).collect();
         self.writer.add_batch(&entries)
+    }
+
+    fn add_protected(&mut self, entry: &Entry<'_>, damage: u64) -> Result<(), Error> {
+        let entry = entry_ref(entry);
+        let checksum = entry.checksum() ^ damage;
+        self.writer.add_protected(&entry, checksum)
+    }
+
+    fn add_batch_protected(&mut self, entries: &[(Entry<'_>, u64)]) -> Result<(), BatchError> {
+        let protected = entries.iter().map(|(entry, damage)| {
+            let entry = entry_ref(entry);
+            (entry, entry.checksum() ^ damage)
+        });
+        let protected: Vec<_> = protected.collect();
+        self.writer.add_batch_protected(&protected)
     }
 
     fn add_with_hint(&mut self, hint: u8, entry: &Entry<'_>) -> Result<(), Error> {
@@ -302,12 +355,45 @@ impl Visibility for Hiding {
     }
 }
 
-/// An iterator, with a visibility unless all is seen.
-fn hiding<'t, H: Handle + 't>(keys: VisibleIter<H>, hidden: Hidden) -> Box<dyn TableCursor + 't> {
-    if hidden == Hidden::default() {
+/// An iterator, with a timestamp and a visibility unless all is seen.
+fn seeing<'t, H: Handle + 't>(keys: VisibleIter<H>, sight: &Sight) -> Box<dyn TableCursor + 't> {
+    let hidden = sight.hidden;
+    if *sight == Sight::at(sight.snapshot) {
         return Box::new(Visible(keys));
     }
-    Box::new(Visible(keys.with_visibility(Hiding(hidden))))
+    if hidden == Hidden::default() {
+        return Box::new(Visible(keys.at_timestamp(sight.timestamp)));
+    }
+    let keys = keys.with_visibility(Hiding(hidden));
+    Box::new(Visible(keys.at_timestamp(sight.timestamp)))
+}
+
+/// What the model calls [`Duplicates`].
+fn policy(duplicates: Duplicates) -> DuplicatePolicy {
+    match duplicates {
+        Duplicates::Reject => DuplicatePolicy::Reject,
+        Duplicates::KeepFirst => DuplicatePolicy::KeepFirst,
+        Duplicates::Overwrite => DuplicatePolicy::Overwrite,
+    }
+}
+
+/// The model's entry in the table's words.
+fn entry_ref<'e>(entry: &Entry<'e>) -> EntryRef<'e> {
+    EntryRef {
+        user_key: entry.user_key,
+        sequence: entry.sequence,
+        kind: Kind(entry.kind),
+        value: entry.value,
+    }
+}
+
+/// The table's fragment in the model's words.
+pub(crate) fn fragment<'t>(one: &verimem::Fragment<'t>) -> Fragment<'t> {
+    let version = Version {
+        timestamp: one.timestamp,
+        sequence: one.sequence,
+    };
+    (one.begin, one.end, version)
 }
 
 /// The table's folded answer in the model's words.

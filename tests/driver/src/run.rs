@@ -2,12 +2,13 @@
 
 use std::fmt::Debug;
 
-use verimem::{BytewiseComparator, Error, ReverseBytewiseComparator, SharedPrefixComparator};
+use verimem::{BytewiseComparator, Error, ReverseBytewiseComparator, TimestampedComparator};
 use verimem_model::{
     Hidden, HiddenChoice, Histogram, KeyChoice, MAX_SEQUENCE, ModelMemTable, Op, Pattern, Sight,
-    SightChoice, SnapshotChoice, View,
+    SightChoice, SnapshotChoice, TimeChoice, View,
 };
 
+use crate::any_order::{AnyOrder, shared_prefix};
 use crate::slots::Slot;
 use crate::subject::Subject;
 use crate::{Coarse, Compare, Config, Divergence, Fault, Faulty, Plain, Real, same};
@@ -78,15 +79,29 @@ pub fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
 }
 
 fn build(config: &Config) -> Result<Box<dyn Subject>, Error> {
+    match config.timestamp_len {
+        8 => return build_stamped::<8>(config),
+        1 => return build_stamped::<1>(config),
+        _ => {}
+    }
     match config.compare {
         Compare::Bytewise => Real::new(config, BytewiseComparator).map(boxed),
         Compare::ReverseBytewise => Real::new(config, ReverseBytewiseComparator).map(boxed),
         Compare::Plain => Real::new(config, Plain).map(boxed),
         Compare::Coarse => Real::new(config, Coarse).map(boxed),
-        Compare::SharedPrefix => SharedPrefixComparator::new(b"eight---")
+        Compare::SharedPrefix => shared_prefix()
             .and_then(|keys| Real::new(config, keys))
             .map(boxed),
     }
+}
+
+fn build_stamped<const N: usize>(config: &Config) -> Result<Box<dyn Subject>, Error> {
+    if config.compare == Compare::Plain {
+        let keys = TimestampedComparator::<_, N>::new(Plain)?;
+        return Real::new(config, keys).map(boxed);
+    }
+    let keys = TimestampedComparator::<_, N>::new(AnyOrder::new(config.compare)?)?;
+    Real::new(config, keys).map(boxed)
 }
 
 fn boxed(subject: impl Subject + 'static) -> Box<dyn Subject> {
@@ -100,6 +115,8 @@ pub(crate) struct Run<'s> {
     pub(crate) model: ModelMemTable,
     /// The last sequence number in order of counting; edges do not move it.
     pub(crate) last: u64,
+    /// The newest timestamp in order of counting; edges do not move it.
+    pub(crate) time: u64,
     /// Every entry that was added, in that order.
     pub(crate) added: Vec<(Vec<u8>, u64)>,
     pub(crate) slots: [Slot<'s>; 4],
@@ -112,8 +129,11 @@ impl<'s> Run<'s> {
             subject,
             config,
             model: ModelMemTable::new(config.compare.order())
-                .merging(config.merging, config.max_successive_merges),
+                .merging(config.merging, config.max_successive_merges)
+                .timestamps(config.timestamp_len)
+                .duplicates(config.duplicates),
             last: 100,
+            time: 100,
             added: Vec::new(),
             slots: Slot::four(subject),
             histogram: Histogram::default(),
@@ -149,22 +169,54 @@ impl<'s> Run<'s> {
                 from,
                 to,
                 sequence,
+                time,
                 as_is,
-            } => self.delete_range(from, to, *sequence, *as_is),
+            } => self.delete_range(from, to, *sequence, *time, *as_is),
             Op::ApproximateRange(from, to) => self.approximate_range(from, to),
             Op::Sample(count) => self.sample(*count),
-            Op::RangeDeletions(first, last) => self.range_deletions(*first, *last),
+            Op::RangeDeletions(first, last, times) => self.range_deletions(*first, *last, *times),
             Op::Seal => self.seal(),
         }
     }
 
-    /// The key that is meant.
+    /// The key that is meant, without a timestamp.
     pub(crate) fn key(&self, choice: &KeyChoice) -> Vec<u8> {
         match choice {
             KeyChoice::Added(which) => self
                 .chosen(*which)
-                .map_or(Vec::new(), |(key, _)| key.clone()),
+                .map_or(Vec::new(), |(key, _)| self.bare(key).to_vec()),
             KeyChoice::Fresh(key) => key.0.clone(),
+        }
+    }
+
+    /// The key that is meant, as it is stored: with the timestamp of an added one, or of the
+    /// newest less what the snapshot is back. A key that is sought at an edge has none, and may
+    /// be too short for one.
+    pub(crate) fn stored_key(&self, choice: &KeyChoice, snapshot: SnapshotChoice) -> Vec<u8> {
+        let stamped = |time| self.model.layout().stamped(&self.key(choice), time);
+        match (choice, snapshot) {
+            (KeyChoice::Added(which), SnapshotChoice::Added(_)) => {
+                let added = self.chosen(*which);
+                added.map_or_else(|| stamped(0), |(key, _)| key.clone())
+            }
+            (_, SnapshotChoice::Back(back)) => stamped(self.time.saturating_sub(back.into())),
+            (KeyChoice::Fresh(_), SnapshotChoice::Exactly(0..=2)) => self.key(choice),
+            _ => stamped(self.time),
+        }
+    }
+
+    /// A stored key without its timestamp.
+    pub(crate) fn bare<'k>(&self, user_key: &'k [u8]) -> &'k [u8] {
+        self.model.layout().bare(user_key)
+    }
+
+    /// The timestamp that a reader means.
+    pub(crate) fn time(&self, choice: TimeChoice) -> u64 {
+        match choice {
+            TimeChoice::After(after) => self.time.saturating_add(after.into()),
+            TimeChoice::Before(before) => self.time.saturating_sub(before.into()),
+            TimeChoice::Exactly(time) => time,
+            TimeChoice::Missing => u64::MAX,
         }
     }
 
@@ -197,6 +249,7 @@ impl<'s> Run<'s> {
         let asked = choice.min_uncommitted.map(|first| self.snapshot(first));
         Sight {
             snapshot: self.snapshot(choice.snapshot),
+            timestamp: choice.time.map_or(u64::MAX, |time| self.time(time)),
             hidden: Hidden {
                 pattern,
                 min_uncommitted: asked.unwrap_or(0),
@@ -239,6 +292,7 @@ impl<'s> Run<'s> {
             "is_sealed"
         );
         same!(None, self.subject.memory_fault(), "memory accounting");
+        self.check_stripped()?;
         Ok(())
     }
 
@@ -257,18 +311,27 @@ impl<'s> Run<'s> {
     fn check_everything(&self) -> Result<(), Divergence> {
         self.check_counters()?;
         self.check_scans()?;
-        self.check_range_deletions(0, MAX_SEQUENCE)?;
+        self.check_range_deletions((0, MAX_SEQUENCE), None)?;
         // All of a short run, so that taking an operation away hides nothing.
         for (key, sequence) in self.added.iter().step_by(1 + self.added.len() / 32) {
-            for snapshot in [sequence.saturating_sub(1), *sequence] {
-                let sight = Sight::at(snapshot);
+            let (key, time) = self.model.layout().split(key);
+            let before = (MAX_SEQUENCE, time.saturating_sub(1));
+            let newest = (*sequence, u64::MAX);
+            for (snapshot, timestamp) in [(sequence.saturating_sub(1), time), newest, before] {
+                let sight = Sight {
+                    timestamp,
+                    ..Sight::at(snapshot)
+                };
                 let expected = self.model.get(key, &sight);
                 let actual = self.subject.get(key, &sight);
-                same!(Ok(expected), actual, "get of an added key at {snapshot}");
+                same!(Ok(expected), actual, "get of an added key at {sight:?}");
             }
         }
-        for (_, sequence) in self.added.iter().step_by(1 + self.added.len() / 3) {
+        for (key, sequence) in self.added.iter().step_by(1 + self.added.len() / 3) {
             self.check_visible(&View::whole(*sequence))?;
+            let mut view = View::whole(MAX_SEQUENCE);
+            view.sight.timestamp = self.model.layout().split(key).1;
+            self.check_visible(&view)?;
         }
         self.check_visible(&View::whole(verimem::MAX_SEQUENCE_NUMBER))
     }

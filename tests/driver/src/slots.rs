@@ -4,10 +4,11 @@ use std::ops::Bound;
 
 use verimem::Error;
 use verimem_model::{
-    Answer, Cursor, Entry, InternalCursor, Key, Leg, MAX_SEQUENCE, ModelMemTable, Motion, Sight,
-    View, VisibleCursor, kind,
+    Answer, Cursor, Entry, InternalCursor, Key, Leg, MAX_SEQUENCE, ModelMemTable, Motion, View,
+    VisibleCursor, kind,
 };
 
+use crate::reads::named;
 use crate::run::Run;
 use crate::subject::{Subject, TableCursor};
 use crate::{Divergence, same};
@@ -35,6 +36,13 @@ impl ModelCursor {
         match self {
             Self::Internal(_) => None,
             Self::Visible(cursor) => cursor.lookup(table),
+        }
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        match self {
+            Self::Internal(_) => None,
+            Self::Visible(cursor) => cursor.timestamp(),
         }
     }
 
@@ -87,12 +95,12 @@ impl<'s> Run<'s> {
                     lower: bytes_of(lower),
                     upper: bytes_of(upper),
                 };
-                let name = match (*owned, view.sight.is_plain()) {
-                    (false, true) => "visible",
-                    (true, true) => "owned_visible",
-                    (false, false) => "visible.hiding",
-                    (true, false) => "owned_visible.hiding",
+                let names = if *owned {
+                    ["owned_visible", "owned_visible.at", "owned_visible.hiding"]
+                } else {
+                    ["visible", "visible.at", "visible.hiding"]
                 };
+                let name = named(&view.sight, names);
                 let actual = self.subject.visible(*owned, &view);
                 (
                     name,
@@ -109,15 +117,21 @@ impl<'s> Run<'s> {
     }
 
     pub(crate) fn move_cursor(&mut self, slot: u8, motion: &Motion) -> Result<(), Divergence> {
+        let number = usize::from(slot) % 4;
+        let internal = matches!(self.slots[number].expected, ModelCursor::Internal(_));
         let sought = match motion {
             Motion::Seek(key, snapshot) | Motion::SeekForPrev(key, snapshot) => {
-                Some((self.key(key), self.snapshot(*snapshot)))
+                let sought = if internal {
+                    self.stored_key(key, *snapshot)
+                } else {
+                    self.key(key)
+                };
+                Some((sought, self.snapshot(*snapshot)))
             }
             _ => None,
         };
-        let slot = &mut self.slots[usize::from(slot) % 4];
+        let slot = &mut self.slots[number];
         let table = &self.model;
-        let internal = matches!(slot.expected, ModelCursor::Internal(_));
         match (motion, sought) {
             (Motion::Seek(..), Some((key, sequence))) => {
                 slot.actual.seek(&key, sequence);
@@ -298,6 +312,11 @@ impl<'s> Slot<'s> {
             self.actual.lookup(),
             "what a cursor answers"
         );
+        same!(
+            self.expected.timestamp(),
+            self.actual.timestamp(),
+            "the timestamp at a cursor"
+        );
         Ok(())
     }
 
@@ -309,7 +328,7 @@ impl<'s> Slot<'s> {
         };
         let found = self.actual.entry();
         let expected = match &found {
-            Ok(Some(entry)) => table.newest(entry.user_key, &Sight::at(entry.sequence)),
+            Ok(Some(entry)) => table.entry_at(&table.place(entry.user_key, entry.sequence)),
             _ => table.entries().next(),
         };
         same!(Ok(expected), found, "random seek");

@@ -4,13 +4,13 @@
 use std::ops::Bound;
 
 use verimem::{BatchError, Error};
-use verimem_model::{Answer, Counters, Entry, Merged, Sight, View};
+use verimem_model::{Answer, Counters, Entry, Fragment, Merged, Sight, View};
 
 /// The answers to several lookups, in the order of the keys.
 pub type Answers<'a> = Vec<Result<Answer<'a>, Error>>;
 
-/// Begin, end and number of what a range deletion deletes.
-pub type Stretch<'a> = (&'a [u8], &'a [u8], u64);
+/// Key, sequence number, kind and value of an entry.
+pub type Stored = (Vec<u8>, u64, u8, Vec<u8>);
 
 /// Adds through one writer.
 pub trait BatchWriter {
@@ -27,6 +27,20 @@ pub trait BatchWriter {
     ///
     /// Whatever the table says.
     fn add_batch(&mut self, entries: &[Entry<'_>]) -> Result<(), BatchError>;
+
+    /// Adds an entry with its checksum, less the bits of `damage`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn add_protected(&mut self, entry: &Entry<'_>, damage: u64) -> Result<(), Error>;
+
+    /// Adds entries by one call, each with its checksum, less the bits beside it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn add_batch_protected(&mut self, entries: &[(Entry<'_>, u64)]) -> Result<(), BatchError>;
 
     /// Adds an entry with one of a few hints, or of those per prefix from
     /// [`PREFIX_HINTS`](verimem_model::PREFIX_HINTS) on.
@@ -66,6 +80,9 @@ pub trait TableCursor {
     ///
     /// Whatever the table says.
     fn lookup(&self) -> Result<Option<Answer<'_>>, Error>;
+
+    /// The timestamp that a visible cursor says its entry has.
+    fn timestamp(&self) -> Option<u64>;
 
     /// To the first entry at or after a place; visible cursors ignore `sequence`.
     fn seek(&mut self, user_key: &[u8], sequence: u64);
@@ -113,6 +130,25 @@ pub trait Subject {
     /// Whatever the table says.
     fn get(&self, user_key: &[u8], sight: &Sight) -> Result<Answer<'_>, Error>;
 
+    /// As `get`, with the timestamp of what the answer comes from.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn get_stamped(&self, bare: &[u8], sight: &Sight) -> Result<(Answer<'_>, Option<u64>), Error>;
+
+    /// As `multi_get`, with the timestamp of what each answer comes from.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    #[expect(clippy::type_complexity, reason = "answers of a list in a list")]
+    fn multi_get_stamped(
+        &self,
+        keys: &[&[u8]],
+        sight: &Sight,
+    ) -> Result<Vec<Result<(Answer<'_>, Option<u64>), Error>>, Error>;
+
     /// What a reader sees of a key, folded.
     ///
     /// # Errors
@@ -147,12 +183,24 @@ pub trait Subject {
     /// Whatever the table says.
     fn sample(&self, count: usize) -> Result<Vec<Entry<'_>>, Error>;
 
-    /// What range deletions with numbers from one to another delete.
+    /// What range deletions delete with numbers from one to another, and with timestamps
+    /// from one to another, or any.
     ///
     /// # Errors
     ///
     /// Whatever the table says.
-    fn range_deletions(&self, first: u64, last: u64) -> Result<Vec<Stretch<'_>>, Error>;
+    fn range_deletions(
+        &self,
+        sequences: (u64, u64),
+        times: Option<(u64, u64)>,
+    ) -> Result<Vec<Fragment<'_>>, Error>;
+
+    /// All entries, without the timestamps of their keys.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the table says.
+    fn stripped(&self) -> Result<Vec<Stored>, Error>;
 
     /// A cursor over all entries.
     fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_>;

@@ -1,8 +1,9 @@
 //! The operations that write one entry, and what all that write share.
 
-use verimem::Error;
+use verimem::{Corruption, Error};
 use verimem_model::{
-    Add, Beside, By, Entry, KeyChoice, PREFIX_HINTS, Refusal, SequenceChoice, Value, kind,
+    Add, Added, Beside, By, Entry, KeyChoice, PREFIX_HINTS, Refusal, SequenceChoice,
+    SnapshotChoice, TimeChoice, Value, kind,
 };
 
 use crate::run::Run;
@@ -53,9 +54,21 @@ impl<'s> Run<'s> {
         }
     }
 
+    /// A key with the timestamp that is meant, which may be none.
+    fn stamped(&mut self, bare: &[u8], time: TimeChoice) -> Vec<u8> {
+        if time == TimeChoice::Missing {
+            return bare.to_vec();
+        }
+        let timestamp = self.time(time);
+        if let TimeChoice::After(_) = time {
+            self.time = timestamp;
+        }
+        self.model.layout().stamped(bare, timestamp)
+    }
+
     pub(crate) fn resolve(&mut self, add: &Add) -> Resolved {
         Resolved {
-            key: add.key.0.clone(),
+            key: self.stamped(&add.key.0, add.time),
             sequence: self.sequence(add.sequence),
             kind: add.kind,
             value: add.value.bytes(),
@@ -73,11 +86,24 @@ impl<'s> Run<'s> {
         from: &KeyChoice,
         to: &KeyChoice,
         sequence: SequenceChoice,
+        time: TimeChoice,
         as_is: bool,
     ) -> Result<(), Divergence> {
         let (mut key, mut value) = (self.key(from), self.key(to));
-        if !as_is && self.model.order().compare(&key, &value).is_gt() {
-            std::mem::swap(&mut key, &mut value);
+        if as_is {
+            let as_stored = SnapshotChoice::Added(0);
+            (key, value) = (
+                self.stored_key(from, as_stored),
+                self.stored_key(to, as_stored),
+            );
+        } else {
+            if self.model.layout().compare(&key, &value).is_gt() {
+                std::mem::swap(&mut key, &mut value);
+            }
+            (key, value) = (
+                self.stamped(&key, time),
+                self.stamped(&value, TimeChoice::Before(0)),
+            );
         }
         let range = Resolved {
             key,
@@ -183,16 +209,65 @@ impl<'s> Run<'s> {
         }
     }
 
+    /// Compares the outcome of an add that came with a checksum, which differs in some bits.
+    pub(crate) fn compare_protected(
+        &mut self,
+        name: &'static str,
+        (add, damage): (&Resolved, u64),
+        by: By,
+        actual: &Result<(), Error>,
+        reserved: Reserved,
+    ) -> Result<(), Divergence> {
+        let entry = add.entry();
+        if damage == 0 || self.model.check_form(&entry).is_err() {
+            return self.compare_reserved(name, add, by, actual, reserved);
+        }
+        match actual {
+            Err(error) if self.is_wrong_checksum(error, &entry) => {
+                self.histogram.count(name, label(Refusal::WrongChecksum));
+                Ok(())
+            }
+            _ => {
+                let what = format!("{name} of {entry:?} with a checksum that is not its own");
+                Err(Divergence::new(what, &Refusal::WrongChecksum, actual))
+            }
+        }
+    }
+
+    /// True when the error says so, and shows the key if it may.
+    pub(crate) fn is_wrong_checksum(&self, error: &Error, entry: &Entry<'_>) -> bool {
+        let Error::Corruption(Corruption::Checksum { sequence, key }) = error else {
+            return false;
+        };
+        let shown = key.bytes();
+        let is_right = |shown: &[u8]| entry.user_key.starts_with(shown);
+        *sequence == entry.sequence
+            && shown.is_some() == self.config.show_corrupt_keys
+            && shown.is_none_or(is_right)
+    }
+
     /// Adds an entry beside another.
     pub(crate) fn add_beside(
         &mut self,
         beside: Beside,
-        (mut key, sequence): (Vec<u8>, u64),
+        (stored, sequence): (Vec<u8>, u64),
     ) -> Result<(), Divergence> {
+        let layout = self.model.layout();
+        let (bare, mut time) = layout.split(&stored);
+        let mut key = bare.to_vec();
         let sequence = match beside {
             Beside::Nothing => return Ok(()),
+            Beside::Later | Beside::Earlier if layout.timestamp_len == 0 => return Ok(()),
             Beside::Newer | Beside::Operand => sequence + 1,
             Beside::Older => sequence.saturating_sub(1),
+            Beside::Later => {
+                time = time.saturating_add(1);
+                sequence.saturating_sub(1)
+            }
+            Beside::Earlier => {
+                time = time.saturating_sub(1);
+                sequence + 1
+            }
             Beside::Extended => {
                 key.push(0);
                 self.last
@@ -202,6 +277,7 @@ impl<'s> Run<'s> {
                 self.last
             }
         };
+        key = layout.stamped(&key, time);
         let kind = if beside == Beside::Operand {
             kind::MERGE
         } else {
@@ -257,13 +333,20 @@ impl<'s> Run<'s> {
         let expected = self.model.check(&entry);
         let outcome = match (&expected, actual) {
             (Ok(()), Ok(())) => {
-                if add.kind != kind::RANGE_DELETION {
+                let folds = self.model.folded(&entry, by).is_some();
+                let added = self.model.add(&entry, by);
+                if added == Ok(Added::New) && add.kind != kind::RANGE_DELETION {
                     self.added.push((add.key.clone(), add.sequence));
                 }
-                if self.model.folded(&entry, by).is_some() {
+                if folds {
                     self.histogram.count("fold", "ok");
                 }
-                self.model.add(&entry, by).map_or("refused", |()| "ok")
+                match added {
+                    Ok(Added::New | Added::Nothing) => "ok",
+                    Ok(Added::Kept) => "kept",
+                    Ok(Added::Overwritten) => "overwritten",
+                    Err(refusal) => label(refusal),
+                }
             }
             // Whether it is full only the table knows; nothing may have changed.
             (Ok(()), Err(Error::Full { .. })) if self.config.capacity.is_some() => "full",
@@ -301,6 +384,12 @@ fn is_refusal(error: &Error, refusal: Refusal, entry: &Entry<'_>) -> bool {
         (Refusal::ValueTooLarge, Error::ValueTooLarge { length, .. }) => {
             *length == entry.value.len()
         }
+        (Refusal::ShortTimestamp, Error::InvalidTimestamp { length }) => {
+            *length == entry.user_key.len()
+        }
+        (Refusal::OtherTimestamp, Error::InvalidTimestamp { length }) => {
+            *length == entry.value.len()
+        }
         _ => false,
     }
 }
@@ -314,5 +403,8 @@ fn label(refusal: Refusal) -> &'static str {
         Refusal::ValueTooLarge => "value_too_large",
         Refusal::EntryTooLarge => "entry_too_large",
         Refusal::Duplicate => "duplicate",
+        Refusal::ShortTimestamp => "short_timestamp",
+        Refusal::OtherTimestamp => "other_timestamp",
+        Refusal::WrongChecksum => "wrong_checksum",
     }
 }

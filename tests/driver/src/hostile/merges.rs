@@ -3,7 +3,9 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 use verimem::merge::{Associative, Max, MergeOperator, Merger, StringAppend, UInt64Add};
 use verimem::{Error, Kind, MemTable};
-use verimem_model::{Answer, Base, By, Entry, Merged, Merging, ModelMemTable, Order, Sight, kind};
+use verimem_model::{
+    Added, Answer, Base, By, Entry, Merged, Merging, ModelMemTable, Order, Sight, kind,
+};
 
 use crate::operator;
 use crate::real::merged;
@@ -66,7 +68,7 @@ fn check_merger(u: &mut Unstructured<'_>) -> Result<()> {
             kind,
             value: &value,
         };
-        assert_eq!(model.add(&entry, By::Anyone), Ok(()));
+        assert_eq!(model.add(&entry, By::Anyone), Ok(Added::New));
         let table = &tables[tables.len() - 1];
         assert_eq!(table.add(sequence, Kind(kind), KEY, &value), Ok(()));
     }

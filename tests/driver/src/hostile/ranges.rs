@@ -8,11 +8,10 @@ use verimem::{
     ReverseBytewiseComparator,
 };
 use verimem_model::{
-    Answer, By, Entry, Hidden, Key, ModelMemTable, Order, Pattern, Sight, View, kind,
+    Answer, By, Entry, Fragment, Hidden, Key, ModelMemTable, Order, Pattern, Sight, View, kind,
 };
 
-use crate::real::{Hiding, answer};
-use crate::subject::Stretch;
+use crate::real::{Hiding, answer, fragment};
 
 /// The most range deletions of one table: the plain list of them is searched for each key.
 const MOST: usize = 80;
@@ -72,7 +71,7 @@ impl<C: Comparator> Run<C> {
     /// A range deletion, or now and then a value, with any number of few.
     fn add(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let (mut begin, mut end) = (key(u)?, key(u)?);
-        if self.model.order().compare(&begin, &end).is_gt() {
+        if self.model.layout().compare(&begin, &end).is_gt() {
             std::mem::swap(&mut begin, &mut end);
         }
         let sequence = u.int_in_range(0..=200u64)?;
@@ -108,6 +107,7 @@ impl<C: Comparator> Run<C> {
             _ => Pattern::Between(first, first + 30),
         };
         Ok(Sight {
+            timestamp: u64::MAX,
             snapshot: u.int_in_range(0..=210)?,
             hidden: Hidden {
                 pattern,
@@ -166,22 +166,22 @@ impl<C: Comparator> Run<C> {
 
     /// Fragments of a stripe: all, those from a key on, and those between two keys.
     fn compare_fragments(&self, first: u64, last: u64, bounds: [&Vec<u8>; 2]) {
-        let expected = self.model.range_deletions(first, last);
+        let expected = self
+            .model
+            .range_deletions(|version| (first..=last).contains(&version.sequence));
         let found = self.table.range_deletions(first..=last);
         let found = found.unwrap_or_else(|error| panic!("{error}"));
-        let plain = |one: &verimem::Fragment<'_>| -> (Vec<u8>, Vec<u8>, u64) {
-            (one.begin.to_vec(), one.end.to_vec(), one.sequence)
-        };
-        let owned = |one: &Stretch<'_>| (one.0.to_vec(), one.1.to_vec(), one.2);
+        let owned = |one: &Fragment<'_>| (one.0.to_vec(), one.1.to_vec(), one.2);
+        let plain = |one: &verimem::Fragment<'_>| owned(&fragment(one));
         let all: Vec<_> = expected.iter().map(owned).collect();
         assert_eq!(
             found.iter().map(plain).collect::<Vec<_>>(),
             all,
             "{first} to {last}"
         );
-        let order = self.model.order();
+        let order = self.model.layout();
         let [one, other] = bounds;
-        let ends_behind = |fragment: &&Stretch<'_>| order.compare(fragment.1, one).is_gt();
+        let ends_behind = |fragment: &&Fragment<'_>| order.compare(fragment.1, one).is_gt();
         let rest: Vec<_> = expected.iter().filter(ends_behind).map(owned).collect();
         assert_eq!(found.seek(one).iter().map(plain).collect::<Vec<_>>(), rest);
         let covering = expected.iter().find(|fragment| {

@@ -17,6 +17,7 @@ mod limits;
 mod many;
 mod nonsense;
 mod pairs;
+mod plain;
 mod planted;
 mod pool;
 mod sequences;

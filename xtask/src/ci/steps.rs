@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use super::msrv;
 use super::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{counts, process};
+use crate::{asan, counts, process};
 
 /// How long each fuzz target runs in CI.
 const FUZZ_SECONDS: &str = "20";
@@ -139,6 +139,10 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
         "test-block-table",
         vec![block_table_tests(workspace)],
     ));
+    let mut damaged = Step::new("asan", vec![xtask("asan")]);
+    damaged.needs_tests = true;
+    damaged.skip = asan::unsupported();
+    steps.push(damaged);
     steps.push(Step::new("zero-cost", vec![xtask("zero-cost")]));
     let mut counted = Step::new("counts", vec![xtask("counts")]);
     counted.skip = counts::unsupported();

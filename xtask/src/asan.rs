@@ -18,6 +18,9 @@ const BUILDS: [&str; 2] = ["", "--cfg verimem_block_table"];
 /// The sanitizer is for the target alone, not for build scripts.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// Optimised, since each byte is read thousands of times, but with every check that tests have.
+const FLAGS: &str = "-Z sanitizer=address -C debug-assertions -C overflow-checks";
+
 /// Why the task has nothing to say on this platform.
 pub fn unsupported() -> Option<String> {
     let sanitized = cfg!(all(target_os = "linux", target_arch = "x86_64"));
@@ -53,10 +56,11 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
 fn command(workspace: &Workspace, flags: &str) -> Command {
     let mut command = process::cargo_of_toolchain(workspace, "nightly");
     command
-        .args(["test", "-p", "verimem", "--lib", "--target", TARGET, TESTS])
+        .args(["test", "--release", "-p", "verimem", "--lib"])
+        .args(["--target", TARGET, TESTS])
         .env("CARGO_TARGET_DIR", workspace.target_dir("asan"));
     process::clear_checker_environment(&mut command);
-    process::add_rustflags(&mut command, &format!("-Z sanitizer=address {flags}"));
+    process::add_rustflags(&mut command, &format!("{FLAGS} {flags}"));
     command
 }
 
@@ -76,7 +80,7 @@ mod tests {
     fn the_sanitizer_is_on() {
         let words = process::describe(&command(&Workspace::find().unwrap(), BUILDS[1]));
         assert!(
-            words.contains("-Z sanitizer=address --cfg verimem_block_table"),
+            words.contains(&format!("{FLAGS} --cfg verimem_block_table")),
             "{words}"
         );
         assert!(

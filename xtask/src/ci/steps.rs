@@ -139,6 +139,12 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
         "test-block-table",
         vec![block_table_tests(workspace)],
     ));
+    let mut coverage = Step::new("coverage", vec![xtask("coverage")]);
+    // Its tools are Debian's where there are none.
+    if !cfg!(target_os = "linux") {
+        coverage.skip = Some("the reasons are those of lines that Linux compiles".into());
+    }
+    steps.push(coverage);
     let mut damaged = Step::new("asan", vec![xtask("asan")]);
     damaged.needs_tests = true;
     damaged.skip = asan::unsupported();

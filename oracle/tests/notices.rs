@@ -23,7 +23,7 @@ fn add(key: &[u8], kind: u8) -> Op {
 #[test]
 fn g1_random_runs_agree() {
     let mut totals = Totals::default();
-    for seed in 0..400 {
+    for seed in 0..600 {
         match any(seed, 2048) {
             Ok(found) => totals.merge(&found),
             Err(difference) => panic!("{difference}"),

@@ -61,6 +61,7 @@ pub fn theirs(reply: Reply, fold: bool, merging: Merging) -> Seen {
         operands,
         sequence,
         covering,
+        timestamp: _,
     } = reply;
     match code {
         Code::Missing if covering == 0 => Seen::Nothing,

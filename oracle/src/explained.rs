@@ -33,6 +33,11 @@ pub enum Why {
     LargestSequence,
     /// It stores range deletions that end before they begin (SPEC D1).
     InvertedRange,
+    /// It believes a damaged length of a key before it verifies the checksum, and may be led out
+    /// of its memory (SPEC E10).
+    KeyLength,
+    /// It takes the largest timestamp for none, and tells that of an older operand (SPEC E9).
+    LargestTimestamp,
 }
 
 impl Why {
@@ -53,6 +58,8 @@ impl Why {
             Self::AfterSeal => "after_seal",
             Self::LargestSequence => "largest_sequence",
             Self::InvertedRange => "inverted_range",
+            Self::KeyLength => "key_length",
+            Self::LargestTimestamp => "largest_timestamp",
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Extras {
     pub batched: bool,
     /// The only writer keeps hints by prefixes of this length; 0 for none.
     pub hint_prefix: u32,
+    /// Keys end in eight bytes of timestamp, of which the newest comes first.
+    pub timestamps: bool,
 }
 
 /// What a lookup says, as RocksDB says it.
@@ -48,6 +50,21 @@ pub struct Reply {
     pub sequence: u64,
     /// The newest range deletion over the key, or 0.
     pub covering: u64,
+    /// The timestamp of the newest entry found, if keys have timestamps.
+    pub timestamp: Option<u64>,
+}
+
+/// What came of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is in the table.
+    New,
+    /// Its key and number are there already.
+    Duplicate,
+    /// The checksum is not its own.
+    Damaged,
+    /// It was refused for something else.
+    Refused,
 }
 
 /// Sorts of replies.
@@ -119,6 +136,7 @@ impl Rocks {
             whole_keys: config.whole_keys,
             verify: extras.verify,
             batched: extras.batched,
+            timestamps: extras.timestamps,
             protection_bytes: config.protection_bytes as u8,
             merging: sys::number(config.merging),
         };
@@ -151,6 +169,32 @@ impl Rocks {
         }
     }
 
+    /// Adds an entry as the only writer, with the checksum of another.
+    pub fn add_protected(&self, entry: &Entry<'_>, other: &Entry<'_>) -> Added {
+        let put = |entry: &Entry<'_>| sys::Put {
+            sequence: entry.sequence,
+            key: Bytes::of(entry.user_key),
+            value: Bytes::of(entry.value),
+            kind: entry.kind,
+        };
+        let (entry, other) = (put(entry), put(other));
+        // SAFETY: the table is alive, this is the only thread that uses it, and keys and values
+        // are there during the call.
+        let added = unsafe {
+            sys::verimem_oracle_add_protected(
+                self.table.as_ptr(),
+                &raw const entry,
+                &raw const other,
+            )
+        };
+        match added {
+            0 => Added::New,
+            1 => Added::Duplicate,
+            2 => Added::Damaged,
+            _ => Added::Refused,
+        }
+    }
+
     /// Ends the batches of writers among others: their entries are counted.
     pub fn finish(&self) {
         // SAFETY: the table is alive, and this is the only thread that uses it.
@@ -168,8 +212,14 @@ impl Rocks {
     /// What a reader sees of a key. Operands are folded, or gathered.
     #[must_use]
     pub fn get(&self, user_key: &[u8], sight: &Sight, fold: bool) -> Reply {
+        self.get_at(user_key, sight, u64::MAX, fold)
+    }
+
+    /// The same as of a timestamp, if keys have them; `user_key` has none.
+    #[must_use]
+    pub fn get_at(&self, user_key: &[u8], sight: &Sight, timestamp: u64, fold: bool) -> Reply {
         let mut reply = sys::Reply::NOTHING;
-        let sight = lowered(sight);
+        let sight = lowered(sight, timestamp);
         // SAFETY: the table is alive, this is the only thread that uses it, and all else is there
         // during the call.
         unsafe {
@@ -188,7 +238,13 @@ impl Rocks {
     /// What a reader sees of each of the keys, operands folded. The numbers are not told.
     #[must_use]
     pub fn multi_get(&self, keys: &[&[u8]], sight: &Sight) -> Vec<Reply> {
-        let sight = lowered(sight);
+        self.multi_get_at(keys, sight, u64::MAX)
+    }
+
+    /// The same as of a timestamp, if keys have them; `keys` have none.
+    #[must_use]
+    pub fn multi_get_at(&self, keys: &[&[u8]], sight: &Sight, timestamp: u64) -> Vec<Reply> {
+        let sight = lowered(sight, timestamp);
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(BATCH) {
             let keys: Vec<_> = keys.iter().map(|key| Bytes::of(key)).collect();
@@ -245,8 +301,32 @@ impl Rocks {
     /// A new iterator, on no entry.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
+        self.new_iter(false)
+    }
+
+    /// All entries in order, their timestamps 0.
+    ///
+    /// # Errors
+    ///
+    /// When the iterator failed.
+    pub fn stripped(&self) -> Result<Vec<Fragment>, String> {
+        let mut iter = self.new_iter(true);
+        let mut all = Vec::new();
+        iter.seek_to_end(true);
+        while let Some((key, value)) = iter.bytes()? {
+            // SAFETY: the key is the iterator's own until its next step.
+            let (user_key, tag) = parts(unsafe { key.get() })?;
+            // SAFETY: values stay where they are for as long as the table is alive.
+            let value = unsafe { value.get() };
+            all.push((user_key.to_vec(), value.to_vec(), tag));
+            iter.step(true);
+        }
+        Ok(all)
+    }
+
+    fn new_iter(&self, stripped: bool) -> Iter<'_> {
         // SAFETY: the table is alive for as long as the iterator.
-        let iter = unsafe { sys::verimem_oracle_iter(self.table.as_ptr()) };
+        let iter = unsafe { sys::verimem_oracle_iter(self.table.as_ptr(), stripped) };
         Iter {
             iter: NonNull::new(iter).expect("memory for an iterator"),
             table: PhantomData,
@@ -261,7 +341,13 @@ impl Drop for Rocks {
     }
 }
 
-fn lowered(sight: &Sight) -> sys::Sight {
+/// User key and tag of an internal key.
+fn parts(internal_key: &[u8]) -> Result<(&[u8], u64), String> {
+    let (user_key, tag) = internal_key.split_last_chunk::<8>().ok_or("no tag")?;
+    Ok((user_key, u64::from_le_bytes(*tag)))
+}
+
+fn lowered(sight: &Sight, timestamp: u64) -> sys::Sight {
     let (pattern, first, second) = match sight.hidden.pattern {
         Pattern::Nothing => (0, 0, 0),
         Pattern::Every { of, rest } => (1, of, rest),
@@ -273,6 +359,7 @@ fn lowered(sight: &Sight) -> sys::Sight {
         pattern,
         first,
         second,
+        timestamp,
     }
 }
 
@@ -295,6 +382,7 @@ unsafe fn copied(reply: &sys::Reply) -> Reply {
         operands: operands.into_iter().map(<[u8]>::to_vec).collect(),
         sequence: reply.sequence,
         covering: reply.covering,
+        timestamp: reply.has_timestamp.then_some(reply.timestamp),
     }
 }
 
@@ -305,22 +393,13 @@ impl<'t> Iter<'t> {
     ///
     /// When it failed.
     pub fn entry(&self) -> Result<Option<Entry<'t>>, String> {
-        let (mut key, mut value) = (Bytes::of(&[]), Bytes::of(&[]));
-        // SAFETY: iterator and table are alive.
-        let state = unsafe {
-            sys::verimem_oracle_iter_entry(self.iter.as_ptr(), &raw mut key, &raw mut value)
+        let Some((key, value)) = self.bytes()? else {
+            return Ok(None);
         };
-        match state {
-            0 => return Ok(None),
-            1 => {}
-            _ => return Err("the iterator failed".to_owned()),
-        }
         // SAFETY: entries stay where they are for as long as the table is alive.
-        let key = unsafe { key.get::<'t>() };
+        let (user_key, tag) = parts(unsafe { key.get::<'t>() })?;
         // SAFETY: as above.
         let value = unsafe { value.get::<'t>() };
-        let (user_key, tag) = key.split_last_chunk::<8>().ok_or("no tag")?;
-        let tag = u64::from_le_bytes(*tag);
         Ok(Some(Entry {
             user_key,
             sequence: tag >> 8,
@@ -329,8 +408,29 @@ impl<'t> Iter<'t> {
         }))
     }
 
+    /// Internal key and value of the entry it is on.
+    fn bytes(&self) -> Result<Option<(Bytes, Bytes)>, String> {
+        let (mut key, mut value) = (Bytes::of(&[]), Bytes::of(&[]));
+        // SAFETY: iterator and table are alive.
+        let state = unsafe {
+            sys::verimem_oracle_iter_entry(self.iter.as_ptr(), &raw mut key, &raw mut value)
+        };
+        match state {
+            0 => Ok(None),
+            1 => Ok(Some((key, value))),
+            _ => Err("the iterator failed".to_owned()),
+        }
+    }
+
+    /// Where the user key of the entry begins that it is on, in RocksDB's memory.
+    #[must_use]
+    pub fn place(&self) -> Option<*mut u8> {
+        let (key, _) = self.bytes().ok()??;
+        Some(key.data.cast_mut())
+    }
+
     fn is_valid(&self) -> bool {
-        matches!(self.entry(), Ok(Some(_)))
+        matches!(self.bytes(), Ok(Some(_)))
     }
 
     /// To the first entry at or after a place.

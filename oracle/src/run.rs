@@ -10,8 +10,10 @@ use verimem_model::{
 };
 
 use crate::cursors::Slot;
+use crate::damaged::one_damaged;
 use crate::explained::{Totals, Why};
 use crate::rocks::{Extras, Rocks};
+use crate::stamped::{Slip, one_stamped};
 
 /// The state of a run.
 pub(crate) struct Run<'s> {
@@ -95,6 +97,23 @@ pub fn run_on(
     Ok(run.totals)
 }
 
+/// The run that a seed says all about, of any sort: with timestamps, with damage, or neither; of
+/// at most so many bytes.
+///
+/// # Errors
+///
+/// The first difference that is not explained.
+pub fn any(seed: u64, most_bytes: usize) -> Result<Totals, String> {
+    let caught = |run: fn(u64, Slip) -> Result<Totals, String>| {
+        catch_unwind(|| run(seed, Slip::Nothing)).unwrap_or_else(|_| Err("panicked".to_owned()))
+    };
+    match Random(seed).below(4) {
+        0 => caught(one_stamped),
+        1 => caught(one_damaged),
+        _ => one(seed, most_bytes),
+    }
+}
+
 /// The run that a seed says all about; of at most so many bytes.
 ///
 /// # Errors
@@ -106,6 +125,7 @@ pub fn one(seed: u64, most_bytes: usize) -> Result<Totals, String> {
         verify: random.below(3) == 0,
         batched: random.below(2) == 0,
         hint_prefix: [0, 0, 1, 4][random.below(4)],
+        timestamps: false,
     };
     // Lengths spread over the orders of magnitude: short sequences are many, long ones deep.
     let most = 1 << (5 + random.below(most_bytes.ilog2().saturating_sub(4).max(1) as usize));

@@ -105,6 +105,9 @@ class Hiding : public ReadCallback {
   explicit Hiding(const Sight& sight)
       : ReadCallback(sight.snapshot, sight.min_uncommitted), sight_(sight) {}
   bool IsVisibleFullCheck(SequenceNumber sequence) override {
+    if (sight_.pattern == 0) {
+      return true;
+    }
     if (sight_.pattern == 1) {
       return sequence % sight_.first != sight_.second;
     }
@@ -115,11 +118,13 @@ class Hiding : public ReadCallback {
   const Sight sight_;
 };
 
-// The callback of a sight, if it needs one.
+// The callback of a sight, if it needs one. With timestamps it always does: a
+// search passes by numbers beyond the snapshot then, and RocksDB's callers hide
+// them so.
 class Callback {
  public:
-  explicit Callback(const Sight& sight) : hiding_(sight) {
-    pointer_ = sight.pattern == 0 ? nullptr : &hiding_;
+  Callback(const Sight& sight, bool always) : hiding_(sight) {
+    pointer_ = sight.pattern == 0 && !always ? nullptr : &hiding_;
   }
   ReadCallback* get() { return pointer_; }
 
@@ -151,6 +156,39 @@ Code CodeOf(const Status& status, bool found) {
 }
 
 constexpr size_t kHints = 4;
+constexpr size_t kTimestamp = sizeof(uint64_t);
+
+// What is read, and as of when.
+class AsOf {
+ public:
+  AsOf(const Sight& sight, bool stamped) {
+    EncodeFixed64(bytes_, sight.timestamp);
+    if (stamped) {
+      timestamp_ = Slice(bytes_, kTimestamp);
+      options_.timestamp = &timestamp_;
+    }
+  }
+  AsOf(const AsOf&) = delete;
+  AsOf& operator=(const AsOf&) = delete;
+  const ReadOptions& options() const { return options_; }
+
+ private:
+  char bytes_[kTimestamp];
+  Slice timestamp_;
+  ReadOptions options_;
+};
+
+const Comparator* OrderOf(const Choices& options) {
+  if (options.timestamps) {
+    return options.reverse ? ReverseBytewiseComparatorWithU64Ts()
+                           : BytewiseComparatorWithU64Ts();
+  }
+  return options.reverse ? ReverseBytewiseComparator() : BytewiseComparator();
+}
+
+uint64_t TimestampOf(const Slice& bytes) {
+  return bytes.size() == kTimestamp ? DecodeFixed64(bytes.data()) : 0;
+}
 
 }  // namespace
 
@@ -169,19 +207,24 @@ struct Table {
   MutableCFOptions changing;
   std::unique_ptr<InternalKeyComparator> order;
   std::unique_ptr<MemTable> mem;
+  const bool stamped;
   bool sealed = false;
   // What concurrent writers have added since the last `finish`.
   MemTablePostProcessInfo pending;
   void* hints[kHints] = {};
   // The last lookup.
   std::string value;
+  std::string timestamp;
   MergeContext merges;
   std::deque<Slice> keys;
   std::deque<KeyContext> contexts;
   std::deque<PinnableSlice> values;
   std::deque<Status> statuses;
+  std::deque<std::string> timestamps;
 
-  explicit Table(const Choices& options) {
+  explicit Table(const Choices& options) : stamped(options.timestamps) {
+    // A table tells its newest timestamp only if a flush is to strip them.
+    immutable.persist_user_defined_timestamps = !options.timestamps;
     immutable.clock = &clock;
     immutable.logger = nullptr;
     immutable.stats = nullptr;
@@ -203,8 +246,7 @@ struct Table {
     changing.memtable_protection_bytes_per_key = options.protection_bytes;
     changing.paranoid_memory_checks = options.verify;
     changing.memtable_verify_per_key_checksum_on_seek = options.verify;
-    order = std::make_unique<InternalKeyComparator>(
-        options.reverse ? ReverseBytewiseComparator() : BytewiseComparator());
+    order = std::make_unique<InternalKeyComparator>(OrderOf(options));
     mem = std::make_unique<MemTable>(*order, immutable, changing, nullptr,
                                      kMaxSequenceNumber, 0);
     mem->Ref();
@@ -224,9 +266,11 @@ struct Iter {
   // What a seek goes to.
   std::string target;
 
-  explicit Iter(Table* table)
-      : at(table->mem->NewIterator(Reading(), nullptr, &arena, nullptr,
-                                   false)) {}
+  Iter(Table* table, bool stripped)
+      : at(stripped ? table->mem->NewTimestampStrippingIterator(
+                          Reading(), nullptr, &arena, nullptr, kTimestamp)
+                    : table->mem->NewIterator(Reading(), nullptr, &arena,
+                                              nullptr, false)) {}
   ~Iter() { at->~InternalIterator(); }
 
   static ReadOptions Reading() {
@@ -272,6 +316,26 @@ bool verimem_oracle_add(Table* table, uint64_t sequence, uint8_t kind,
   return status.ok();
 }
 
+// Adds an entry as the only writer, with the checksum of another.
+Added verimem_oracle_add_protected(Table* table, const Put* entry,
+                                   const Put* other) {
+  const ProtectionInfoKVOS64 protection =
+      ProtectionInfo64()
+          .ProtectKVO(In(other->key), In(other->value),
+                      static_cast<ValueType>(other->kind))
+          .ProtectS(other->sequence);
+  const Status status = table->mem->Add(
+      entry->sequence, static_cast<ValueType>(entry->kind), In(entry->key),
+      In(entry->value), &protection);
+  if (status.ok()) {
+    return kAdded;
+  }
+  if (status.IsTryAgain()) {
+    return kDuplicate;
+  }
+  return status.IsCorruption() ? kDamaged : kRefused;
+}
+
 // Ends the batches of concurrent writers.
 void verimem_oracle_finish(Table* table) {
   table->mem->BatchPostProcess(table->pending);
@@ -288,23 +352,27 @@ void verimem_oracle_seal(Table* table) {
 void verimem_oracle_get(Table* table, Bytes key, const Sight* sight, bool fold,
                         Reply* reply) {
   table->value.clear();
+  table->timestamp.clear();
   table->merges.Clear();
-  const LookupKey lookup(In(key), sight->snapshot);
-  Callback callback(*sight);
+  const AsOf as_of(*sight, table->stamped);
+  const LookupKey lookup(In(key), sight->snapshot, as_of.options().timestamp);
+  Callback callback(*sight, table->stamped);
   Status status;
   SequenceNumber covering = 0;
   SequenceNumber sequence = kMaxSequenceNumber;
   bool is_blob_index = false;
   const bool found = table->mem->Get(
-      lookup, fold ? &table->value : nullptr, nullptr, nullptr, &status,
-      &table->merges, &covering, &sequence, ReadOptions(), table->sealed,
+      lookup, fold ? &table->value : nullptr, nullptr,
+      table->stamped ? &table->timestamp : nullptr, &status, &table->merges,
+      &covering, &sequence, as_of.options(), table->sealed,
       callback.get(), &is_blob_index, fold);
   const std::vector<Slice>& operands =
       table->merges.GetOperandsDirectionBackward();
   *reply = Reply{Out(table->value), Out(operands),
                  operands.size(),   sequence,
-                 covering,          CodeOf(status, found),
-                 is_blob_index};
+                 covering,          TimestampOf(table->timestamp),
+                 CodeOf(status, found), is_blob_index,
+                 !table->timestamp.empty()};
 }
 
 // Gets of up to 32 keys at once; `sequence` is not told.
@@ -314,21 +382,25 @@ void verimem_oracle_multi_get(Table* table, size_t count, const Bytes* keys,
   table->contexts.clear();
   table->values.clear();
   table->statuses.clear();
+  table->timestamps.clear();
   autovector<KeyContext*, MultiGetContext::MAX_BATCH_SIZE> sorted;
   for (size_t i = 0; i < count; ++i) {
     table->keys.push_back(In(keys[i]));
     table->contexts.emplace_back(
         nullptr, table->keys.back(), &table->values.emplace_back(), nullptr,
-        nullptr, &table->statuses.emplace_back());
+        table->stamped ? &table->timestamps.emplace_back() : nullptr,
+        &table->statuses.emplace_back());
     sorted.push_back(&table->contexts.back());
   }
   const Comparator* const order = table->order->user_comparator();
   std::sort(sorted.begin(), sorted.end(),
             [order](const KeyContext* a, const KeyContext* b) {
-              return order->Compare(*a->key, *b->key) < 0;
+              return order->CompareWithoutTimestamp(*a->key, false, *b->key,
+                                                    false) < 0;
             });
-  Callback callback(*sight);
-  const ReadOptions reading;
+  Callback callback(*sight, table->stamped);
+  const AsOf as_of(*sight, table->stamped);
+  const ReadOptions& reading = as_of.options();
   MultiGetContext context(&sorted, 0, count, sight->snapshot, reading, nullptr,
                           nullptr);
   MultiGetContext::Range range = context.GetMultiGetRange();
@@ -347,8 +419,10 @@ void verimem_oracle_multi_get(Table* table, size_t count, const Bytes* keys,
                        operands.size(),
                        0,
                        one.max_covering_tombstone_seq,
+                       table->stamped ? TimestampOf(table->timestamps[i]) : 0,
                        CodeOf(table->statuses[i], found),
-                       one.is_blob_index};
+                       one.is_blob_index,
+                       table->stamped && !table->timestamps[i].empty()};
   }
 }
 
@@ -369,15 +443,21 @@ void verimem_oracle_fragments(Table* table, uint64_t last,
 
 void verimem_oracle_counters(Table* table, Counters* counters) {
   const MemTable& mem = *table->mem;
+  const Slice newest = table->stamped ? mem.GetNewestUDT() : Slice();
   *counters = Counters{mem.NumEntries(),
                        mem.NumDeletion(),
                        mem.NumRangeDeletion(),
                        mem.GetDataSize(),
                        table->mem->GetFirstSequenceNumber(),
-                       mem.IsEmpty()};
+                       TimestampOf(newest),
+                       mem.IsEmpty(),
+                       !newest.empty()};
 }
 
-Iter* verimem_oracle_iter(Table* table) { return new Iter(table); }
+// Over all entries, or over all with timestamps of 0 in place of their own.
+Iter* verimem_oracle_iter(Table* table, bool stripped) {
+  return new Iter(table, stripped);
+}
 
 void verimem_oracle_iter_free(Iter* iter) { delete iter; }
 

@@ -24,6 +24,8 @@ struct Choices {
   bool whole_keys;
   bool verify;
   bool batched;
+  // Keys end in eight bytes of timestamp.
+  bool timestamps;
   uint8_t protection_bytes;
   // 0 for none; else handed to `verimem_oracle_fold`.
   uint8_t merging;
@@ -38,6 +40,8 @@ struct Sight {
   uint64_t pattern;
   uint64_t first;
   uint64_t second;
+  // Nothing newer is seen, if keys have timestamps.
+  uint64_t timestamp;
 };
 
 enum Code : uint8_t {
@@ -61,9 +65,22 @@ struct Reply {
   uint64_t sequence;
   // The newest range deletion over the key, or 0.
   uint64_t covering;
+  // That of the newest entry found, if keys have timestamps.
+  uint64_t timestamp;
   Code code;
   bool is_blob_index;
+  bool has_timestamp;
 };
+
+// An entry, and what came of adding it.
+struct Put {
+  uint64_t sequence;
+  Bytes key;
+  Bytes value;
+  uint8_t kind;
+};
+
+enum Added : uint8_t { kAdded, kDuplicate, kDamaged, kRefused };
 
 struct Counters {
   uint64_t entries;
@@ -71,7 +88,9 @@ struct Counters {
   uint64_t range_deletions;
   uint64_t data_size;
   uint64_t first_sequence;
+  uint64_t newest_timestamp;
   bool is_empty;
+  bool has_timestamp;
 };
 
 extern "C" {

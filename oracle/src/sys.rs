@@ -65,6 +65,7 @@ pub(crate) struct Choices {
     pub(crate) whole_keys: bool,
     pub(crate) verify: bool,
     pub(crate) batched: bool,
+    pub(crate) timestamps: bool,
     pub(crate) protection_bytes: u8,
     pub(crate) merging: u8,
 }
@@ -77,6 +78,7 @@ pub(crate) struct Sight {
     pub(crate) pattern: u64,
     pub(crate) first: u64,
     pub(crate) second: u64,
+    pub(crate) timestamp: u64,
 }
 
 #[repr(C)]
@@ -87,8 +89,10 @@ pub(crate) struct Reply {
     pub(crate) operand_count: usize,
     pub(crate) sequence: u64,
     pub(crate) covering: u64,
+    pub(crate) timestamp: u64,
     pub(crate) code: u8,
     pub(crate) is_blob_index: bool,
+    pub(crate) has_timestamp: bool,
 }
 
 impl Reply {
@@ -101,8 +105,10 @@ impl Reply {
         operand_count: 0,
         sequence: 0,
         covering: 0,
+        timestamp: 0,
         code: 0,
         is_blob_index: false,
+        has_timestamp: false,
     };
 }
 
@@ -120,8 +126,22 @@ pub struct Counters {
     pub data_size: u64,
     /// The smallest sequence number, or so RocksDB says.
     pub first_sequence: u64,
+    /// The newest timestamp.
+    pub newest_timestamp: u64,
     /// No entry, or so RocksDB says.
     pub is_empty: bool,
+    /// Whether there is a newest timestamp.
+    pub has_timestamp: bool,
+}
+
+/// An entry, for C++.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Put {
+    pub(crate) sequence: u64,
+    pub(crate) key: Bytes,
+    pub(crate) value: Bytes,
+    pub(crate) kind: u8,
 }
 
 #[repr(C)]
@@ -148,6 +168,11 @@ unsafe extern "C" {
         value: Bytes,
         hint: i32,
     ) -> bool;
+    pub(crate) fn verimem_oracle_add_protected(
+        table: *mut Table,
+        entry: *const Put,
+        other: *const Put,
+    ) -> u8;
     pub(crate) fn verimem_oracle_finish(table: *mut Table);
     pub(crate) fn verimem_oracle_seal(table: *mut Table);
     pub(crate) fn verimem_oracle_get(
@@ -171,7 +196,7 @@ unsafe extern "C" {
         context: *mut c_void,
     );
     pub(crate) fn verimem_oracle_counters(table: *mut Table, counters: *mut Counters);
-    pub(crate) fn verimem_oracle_iter(table: *mut Table) -> *mut Iter;
+    pub(crate) fn verimem_oracle_iter(table: *mut Table, stripped: bool) -> *mut Iter;
     pub(crate) fn verimem_oracle_iter_free(iter: *mut Iter);
     pub(crate) fn verimem_oracle_iter_seek(iter: *mut Iter, key: Bytes, sequence: u64);
     pub(crate) fn verimem_oracle_iter_seek_for_prev(iter: *mut Iter, key: Bytes, sequence: u64);

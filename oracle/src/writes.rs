@@ -1,6 +1,8 @@
 //! The operations that write.
 
-use verimem::Error;
+use std::cmp::Ordering;
+
+use verimem::{BatchError, Error};
 use verimem_driver::BatchWriter;
 use verimem_model::{
     Add, Batch, Beside, Bulk, Entry, KeyChoice, MAX_SEQUENCE, PREFIX_HINTS, SequenceChoice, Value,
@@ -103,6 +105,9 @@ impl<'s> Run<'s> {
         let Some(mut writer) = self.writer(batch.exclusive)? else {
             return Ok(());
         };
+        if batch.at_once && batch.hint.is_none() {
+            return self.batch_at_once(batch, &mut *writer);
+        }
         for add in &batch.adds {
             let sequence = self.sequence(add.sequence);
             let entry = Entry {
@@ -120,6 +125,53 @@ impl<'s> Run<'s> {
                 Some(hint) => writer.add_with_hint(hint, entry),
                 None => writer.add(entry),
             })?;
+        }
+        Ok(())
+    }
+
+    /// All entries by one call here, and one by one there: both end at the first that is refused.
+    fn batch_at_once(&mut self, batch: &Batch, writer: &mut dyn BatchWriter) -> Result<(), String> {
+        let values: Vec<_> = batch
+            .adds
+            .iter()
+            .map(|add| stored(add.kind, &add.value.bytes()))
+            .collect();
+        let way = if batch.exclusive {
+            Way::Alone
+        } else {
+            Way::Among
+        };
+        let mut entries = Vec::new();
+        let mut expected = Ok(());
+        for (add, value) in batch.adds.iter().zip(&values) {
+            let entry = Entry {
+                user_key: &add.key.0,
+                sequence: self.sequence(add.sequence),
+                kind: add.kind,
+                value,
+            };
+            if expected.is_ok() {
+                let step = match self.plan(&entry) {
+                    Plan::Leave => continue,
+                    Plan::Refused(error) => Err(error),
+                    Plan::Nothing => Ok(()),
+                    Plan::Both if !self.there(&entry, way) => Err(Error::Duplicate),
+                    Plan::Both => {
+                        self.note(&entry);
+                        Ok(())
+                    }
+                };
+                let added = entries.len();
+                expected = step.map_err(|error| BatchError { added, error });
+            }
+            self.totals.count("batch.at_once");
+            entries.push(entry);
+        }
+        let ours = writer.add_batch(&entries);
+        if ours != expected {
+            return Err(format!(
+                "a batch at once: {ours:?} here, {expected:?} there"
+            ));
         }
         Ok(())
     }
@@ -192,63 +244,88 @@ impl<'s> Run<'s> {
         mut add: impl FnMut(&Entry<'_>) -> Result<(), Error>,
     ) -> Result<(), String> {
         self.totals.count(name);
-        let refused = |expected: Error, actual: Result<(), Error>| {
-            if actual.as_ref() == Err(&expected) {
+        let expected = match self.plan(entry) {
+            Plan::Leave => return Ok(()),
+            Plan::Refused(error) => Err(error),
+            Plan::Nothing => Ok(()),
+            Plan::Both if !self.there(entry, way) => Err(Error::Duplicate),
+            Plan::Both => {
+                self.note(entry);
                 Ok(())
-            } else {
-                Err(format!("{entry:?}: {actual:?}, not {expected}"))
             }
         };
+        let ours = add(entry);
+        if ours != expected {
+            return Err(format!("{entry:?}: {ours:?} here, {expected:?} there"));
+        }
+        Ok(())
+    }
+
+    /// What becomes of an entry.
+    fn plan(&mut self, entry: &Entry<'_>) -> Plan {
         let &Entry {
             user_key,
             sequence,
             kind,
             value,
         } = entry;
-        if self.sealed {
-            self.totals.explain(Why::AfterSeal);
-            return refused(Error::Sealed, add(entry));
-        }
-        if sequence > MAX_SEQUENCE {
-            self.totals.explain(Why::SequenceTooLarge);
-            return refused(Error::SequenceTooLarge { sequence }, add(entry));
-        }
-        let is_range = kind == kind::RANGE_DELETION;
-        if is_range {
+        let (why, plan) = if self.sealed {
+            (Why::AfterSeal, Plan::Refused(Error::Sealed))
+        } else if sequence > MAX_SEQUENCE {
+            let error = Error::SequenceTooLarge { sequence };
+            (Why::SequenceTooLarge, Plan::Refused(error))
+        } else if kind != kind::RANGE_DELETION {
+            return Plan::Both;
+        } else {
             match self.config.compare.order().compare(user_key, value) {
-                std::cmp::Ordering::Greater => {
-                    self.totals.explain(Why::InvertedRange);
-                    return refused(Error::InvertedRange, add(entry));
-                }
-                std::cmp::Ordering::Equal => {
-                    self.totals.explain(Why::EmptyRange);
-                    return add(entry).map_err(|error| format!("{entry:?}: {error}"));
-                }
-                std::cmp::Ordering::Less => {}
-            }
-            if !self.ranges.insert((user_key.to_vec(), sequence)) {
+                Ordering::Greater => (Why::InvertedRange, Plan::Refused(Error::InvertedRange)),
+                Ordering::Equal => (Why::EmptyRange, Plan::Nothing),
                 // Here it is taken, so the tables would not be the same any more.
-                self.totals.explain(Why::RepeatedRange);
-                return Ok(());
+                Ordering::Less if !self.ranges.insert((user_key.to_vec(), sequence)) => {
+                    (Why::RepeatedRange, Plan::Leave)
+                }
+                Ordering::Less => return Plan::Both,
             }
-        }
-        let ours = add(entry);
-        let theirs = self.rocks.add(entry, way);
+        };
+        self.totals.explain(why);
+        plan
+    }
+
+    /// Adds an entry to RocksDB's table.
+    fn there(&self, entry: &Entry<'_>, way: Way) -> bool {
+        let added = self.rocks.add(entry, way);
         self.rocks.finish();
-        match (&ours, theirs) {
-            (Ok(()), true) => {}
-            (Err(Error::Duplicate), false) => return Ok(()),
-            _ => return Err(format!("{entry:?}: {ours:?} here, new: {theirs} there")),
-        }
+        added
+    }
+
+    /// Remembers an entry that both tables have.
+    fn note(&mut self, entry: &Entry<'_>) {
+        let &Entry {
+            user_key,
+            sequence,
+            kind,
+            value,
+        } = entry;
         let lengths = varint_len(user_key.len() + 8) + varint_len(value.len());
         self.overhead += (lengths + self.config.protection_bytes) as u64;
-        if is_range {
-            return Ok(());
+        if kind == kind::RANGE_DELETION {
+            return;
         }
         if !is_known(kind) {
             self.odd.insert(user_key.to_vec());
         }
         self.added.push((user_key.to_vec(), sequence));
-        Ok(())
     }
+}
+
+/// What becomes of an entry, since RocksDB mistakes some.
+enum Plan {
+    /// It is added to both tables.
+    Both,
+    /// It is added here, and says nothing.
+    Nothing,
+    /// It is refused here, and not shown to RocksDB.
+    Refused(Error),
+    /// It is left out.
+    Leave,
 }

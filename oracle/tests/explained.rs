@@ -1,6 +1,10 @@
 //! Each difference that is explained (docs/oracle.md), pinned: what RocksDB says, and what verimem
 //! says. If RocksDB changes its mind, the test fails and the explanation goes.
 
+use std::sync::Arc;
+
+use verimem::merge::StringAppend;
+use verimem::{EntryRef, Error, Kind, Lookup, MemTable, Protection, TimestampedComparator};
 use verimem_driver::{Config, Subject, open};
 use verimem_model::{Answer, Base, Entry, Hidden, MAX_SEQUENCE, Merging, Pattern, Sight, kind};
 use verimem_oracle::{Code, Extras, Reply, Rocks, Seen, Way, entity, folded, theirs};
@@ -228,4 +232,131 @@ fn w7_a_sealed_table_takes_entries() {
     assert!(pair.there(&late));
     assert_eq!(pair.get(b"a", 9).0, Answer::NotFound);
     assert_eq!(pair.get(b"a", 9).1.code, Code::Value);
+}
+
+/// Both tables, with timestamps behind the keys.
+fn stamped() -> (MemTable<TimestampedComparator>, Rocks) {
+    let config = Config {
+        merging: Merging::Append,
+        ..Config::default()
+    };
+    let extras = Extras {
+        timestamps: true,
+        ..Extras::default()
+    };
+    let keys = TimestampedComparator::bytewise().expect("an order");
+    let ours =
+        MemTable::with_comparator(keys).merge_operator(Arc::new(StringAppend { delimiter: b',' }));
+    (ours.build().expect("a table"), Rocks::new(&config, extras))
+}
+
+fn at(key: &[u8], timestamp: u64) -> Vec<u8> {
+    [key, &timestamp.to_le_bytes()].concat()
+}
+
+#[test]
+fn e9_range_deletions_are_compared_by_their_numbers_alone() {
+    let (ours, rocks) = stamped();
+    let (key, begin, end) = (at(b"b", 9), at(b"a", 4), at(b"c", 4));
+    // The older timestamp has the larger number.
+    ours.add(1, Kind::VALUE, &key, b"v").expect("room");
+    ours.delete_range(2, &begin, &end).expect("room");
+    assert!(rocks.add(&entry(&key, 1, kind::VALUE, b"v"), Way::Among));
+    assert!(rocks.add(&entry(&begin, 2, kind::RANGE_DELETION, &end), Way::Among));
+    rocks.finish();
+    let reader = ours.reader(9).expect("a reader").at_timestamp(9);
+    let (found, timestamp) = reader.get_with_timestamp(b"b").expect("an answer");
+    assert!(matches!(found, Lookup::Found { sequence: 1, .. }) && timestamp == Some(9));
+    let reply = rocks.get_at(b"b", &Sight::at(9), 9, false);
+    assert_eq!(
+        (reply.code, reply.covering, reply.timestamp),
+        (Code::Deleted, 2, Some(4))
+    );
+}
+
+#[test]
+fn e9_the_largest_timestamp_is_taken_for_none() {
+    let (ours, rocks) = stamped();
+    for (sequence, timestamp) in [(1, 7), (2, u64::MAX)] {
+        let key = at(b"k", timestamp);
+        ours.add(sequence, Kind::MERGE, &key, b"m").expect("room");
+        assert!(rocks.add(&entry(&key, sequence, kind::MERGE, b"m"), Way::Among));
+    }
+    rocks.finish();
+    let reader = ours.reader(9).expect("a reader");
+    let (_, timestamp) = reader.get_with_timestamp(b"k").expect("an answer");
+    assert_eq!(timestamp, Some(u64::MAX));
+    let reply = rocks.get_at(b"k", &Sight::at(9), u64::MAX, false);
+    assert_eq!((reply.operands.len(), reply.timestamp), (2, Some(7)));
+}
+
+/// RocksDB finds the checksum by the very length that is damaged: if what lies there happens to
+/// fit, it returns what nobody wrote. A length of a key leads it further, out of its memory.
+#[test]
+fn e10_damaged_lengths_are_believed() {
+    let config = Config {
+        protection_bytes: 1,
+        ..Config::default()
+    };
+    let mut believed = 0;
+    for last in 0..=u8::MAX {
+        let value = [b'v', b'w', last];
+        let ours = MemTable::builder().protection(Protection::One).build();
+        let ours = ours.expect("a table");
+        let rocks = Rocks::new(&config, Extras::default());
+        ours.add(1, Kind::VALUE, b"key", &value).expect("room");
+        assert!(rocks.add(&entry(b"key", 1, kind::VALUE, &value), Way::Alone));
+        let mut iter = rocks.iter();
+        iter.seek_to_end(true);
+        let there = iter.place().expect("an entry");
+        let here = ours
+            .get_entry(b"key", 1)
+            .expect("an answer")
+            .expect("an entry");
+        let here = std::ptr::with_exposed_provenance_mut(here.user_key.as_ptr().addr());
+        for key in [here, there] {
+            // SAFETY: the length of the value lies behind the key and its tag.
+            let length: *mut u8 = unsafe { key.add(b"key".len() + 8) };
+            // SAFETY: nobody else uses the tables.
+            assert_eq!(unsafe { length.read() }, 3);
+            // SAFETY: as above.
+            unsafe { length.write(2) };
+        }
+        let noticed = ours.get(b"key", 9);
+        assert!(matches!(noticed, Err(Error::Corruption(_))), "{noticed:?}");
+        let reply = rocks.get(b"key", &Sight::at(9), true);
+        if reply.code == Code::Value {
+            assert_eq!(reply.value, b"vw");
+            believed += 1;
+        }
+    }
+    assert!(believed > 0, "RocksDB noticed all of them");
+}
+
+#[test]
+fn e10_a_damaged_length_of_a_key_is_noticed_here() {
+    let ours = MemTable::builder().protection(Protection::Eight).build();
+    let ours = ours.expect("a table");
+    let (user_key, value) = (&b"key"[..], &b"value"[..]);
+    let kind = Kind::VALUE;
+    let stored = EntryRef {
+        user_key,
+        sequence: 1,
+        kind,
+        value,
+    };
+    ours.add(1, kind, user_key, value).expect("room");
+    let here = ours.get_entry(user_key, 1).expect("an answer");
+    assert_eq!(here, Some(stored));
+    let address = here.expect("an entry").user_key.as_ptr().addr() - 1;
+    let length = std::ptr::with_exposed_provenance_mut::<u8>(address);
+    for wrong in 1..=u8::MAX {
+        // SAFETY: the length of the key lies before it, and nobody else uses the table.
+        unsafe { length.write(11 ^ wrong) };
+        let noticed = ours.get(user_key, 9);
+        assert!(
+            matches!(noticed, Err(Error::Corruption(_))),
+            "{wrong}: {noticed:?}"
+        );
+    }
 }

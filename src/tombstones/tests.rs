@@ -251,6 +251,16 @@ fn d3_nesting_takes_no_more_memory_than_anything_else() {
 }
 
 #[test]
+fn d3_debug_says_how_much_there_is_and_shows_no_keys() {
+    let tombstones = Tombstones::new(None);
+    let shown = std::format!("{tombstones:?}");
+    assert!(
+        shown.starts_with("Tombstones { count: 0, bytes: "),
+        "{shown}"
+    );
+}
+
+#[test]
 fn d3_memory_is_charged_and_released() {
     #[derive(Debug, Default)]
     struct Charged(Mutex<usize>);

@@ -18,6 +18,7 @@ mod limits;
 mod many;
 mod nonsense;
 mod pairs;
+mod plain;
 mod planted;
 mod pool;
 mod sequences;

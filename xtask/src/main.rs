@@ -3,10 +3,12 @@
 //! Every task exits with a non-zero status when what it checks does not hold,
 //! and also when it turns out to have checked nothing.
 
+mod asan;
 mod checker;
 mod ci;
 mod compare;
 mod counts;
+mod coverage;
 mod fuzz;
 mod oracle;
 mod orderings;
@@ -55,12 +57,16 @@ enum Task {
         #[arg(long)]
         target: Option<String>,
     },
+    /// Run the tests that damage stored entries under AddressSanitizer
+    Asan,
     /// Enforce the house rules on the source tree
     Tidy,
     /// Show that the production backend of the `sync` module costs nothing
     ZeroCost,
     /// Count instructions and cache misses with valgrind, and compare with the stored figures
     Counts(counts::CountsArgs),
+    /// Which lines of the library its tests run, and why they do not run the others
+    Coverage(coverage::CoverageArgs),
     /// Measure verimem beside its peers in one process; `compare --help` shows the flags
     #[command(disable_help_flag = true)]
     Compare {
@@ -139,9 +145,11 @@ fn run(task: Task) -> Result<(), String> {
         Task::Shuttle(args) => checker::run(&workspace, Checker::Shuttle, &args),
         Task::Orderings(args) => orderings::run(&workspace, &args),
         Task::Fuzz { seconds, target } => fuzz::run(&workspace, seconds, target.as_deref()),
+        Task::Asan => asan::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
         Task::ZeroCost => zero_cost::run(&workspace),
         Task::Counts(args) => counts::run(&workspace, &args),
+        Task::Coverage(args) => coverage::run(&workspace, &args),
         Task::Compare { arguments } => compare::run(&workspace, &arguments),
         Task::Oracle { arguments } => oracle::run(&workspace, &arguments),
         Task::Ci {

@@ -10,7 +10,8 @@ use std::time::Instant;
 use crate::table::Table;
 use crate::workspace::Workspace;
 use steps::Step;
-use tally::Tally;
+
+pub use tally::Tally;
 
 struct Done {
     name: &'static str,

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use super::msrv;
 use super::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{counts, process};
+use crate::{asan, counts, process};
 
 /// How long each fuzz target runs in CI.
 const FUZZ_SECONDS: &str = "20";
@@ -139,6 +139,8 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
         "test-block-table",
         vec![block_table_tests(workspace)],
     ));
+    steps.push(coverage(workspace));
+    steps.push(damage(workspace));
     steps.push(Step::new("zero-cost", vec![xtask("zero-cost")]));
     let mut counted = Step::new("counts", vec![xtask("counts")]);
     counted.skip = counts::unsupported();
@@ -167,6 +169,23 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
         minimum_rust(workspace),
     ]);
     steps
+}
+
+/// Which lines the tests run. The tools for it are Debian's where there are none.
+fn coverage(workspace: &Workspace) -> Step {
+    let mut step = Step::new("coverage", vec![cargo(workspace, "xtask coverage")]);
+    if !cfg!(target_os = "linux") {
+        step.skip = Some("the reasons are those of lines that Linux compiles".into());
+    }
+    step
+}
+
+/// Damaged entries under AddressSanitizer.
+fn damage(workspace: &Workspace) -> Step {
+    let mut step = Step::new("asan", vec![cargo(workspace, "xtask asan")]);
+    step.needs_tests = true;
+    step.skip = asan::unsupported();
+    step
 }
 
 /// The comparison with peers: all of it in small, then its tests. The first sees to it

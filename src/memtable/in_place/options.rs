@@ -66,8 +66,7 @@ impl<C: Comparator> InPlaceBuilder<C> {
         let keeps_first = match duplicates {
             DuplicatePolicy::Reject => false,
             DuplicatePolicy::KeepFirst => true,
-            #[allow(unreachable_patterns, reason = "policies that other tables have")]
-            _ => {
+            DuplicatePolicy::Overwrite => {
                 return Err(Error::InvalidOption {
                     option: "duplicates",
                     reason: "a table with updates in place refuses, or keeps the first",

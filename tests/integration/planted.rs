@@ -28,7 +28,10 @@ const SHRINKS: u32 = 10_000;
 /// between, are chosen by their places among all entries, so that few can be taken away.
 fn few(fault: Fault) -> usize {
     match fault {
-        Fault::DroppedEntry | Fault::AnswersMixedUp => 8,
+        Fault::DroppedEntry
+        | Fault::AnswersMixedUp
+        | Fault::AnswersMoveUp
+        | Fault::FilterHidesTombstone => 8,
         Fault::AskedTooLate
         | Fault::VisibilityIgnored
         | Fault::WrongStretch

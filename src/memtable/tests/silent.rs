@@ -2,7 +2,8 @@
 //! misses it (SPEC E10, X1). Answers are wrong then; that each call returns is shown here.
 
 use core::cmp::Ordering as Order;
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
 use super::*;
@@ -11,10 +12,10 @@ use crate::key::TimestampedComparator;
 use crate::skiplist::HeightSource;
 use crate::sync::random_u64;
 
-std::thread_local! {
-    /// Comparisons of the call that is under way.
-    static COMPARED: Cell<u64> = const { Cell::new(0) };
-}
+/// Comparisons of the call that is under way.
+static COMPARED: AtomicU64 = AtomicU64::new(0);
+/// Held by the test that counts.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 /// More than any call on such a table needs: a walk over all of it, with a search for each
 /// entry, is below a tenth.
@@ -27,8 +28,7 @@ struct Counting;
 
 impl Comparator for Counting {
     fn compare(&self, a: &[u8], b: &[u8]) -> Order {
-        let compared = COMPARED.get() + 1;
-        COMPARED.set(compared);
+        let compared = COMPARED.fetch_add(1, Ordering::Relaxed);
         assert!(compared < MOST, "a call goes round in circles");
         a.cmp(b)
     }
@@ -40,8 +40,13 @@ impl Comparator for Counting {
 
 /// Counts anew for one call.
 fn call<T>(call: impl FnOnce() -> T) -> T {
-    COMPARED.set(0);
+    COMPARED.store(0, Ordering::Relaxed);
     call()
+}
+
+/// Keeps the other test from counting.
+fn alone() -> MutexGuard<'static, ()> {
+    COUNTING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Five keys, each with more versions than are stepped over, of which most are deletions.
@@ -142,6 +147,7 @@ fn exercise<C: Comparator>(table: &MemTable<C>) {
 /// right, a checksum of one byte misses one damage of 256.
 #[test]
 fn e10_each_call_returns_whatever_keys_have_become() {
+    let _alone = alone();
     crate::sync::seed_thread_rng(11);
     let stamped = || TimestampedComparator::<_, 8>::new(Counting).unwrap();
     for round in 0..24 {
@@ -161,6 +167,7 @@ fn e10_each_call_returns_whatever_keys_have_become() {
 /// deleted key seeks past it, and so is back at `1`, from where it goes on.
 #[test]
 fn x1_a_key_that_became_smaller_leads_into_no_circle() {
+    let _alone = alone();
     let table = MemTable::with_comparator(Counting).build().unwrap();
     for (sequence, key) in [(1, b"1"), (2, b"2"), (100, b"3"), (3, b"4")] {
         table.add(sequence, Kind::DELETION, key, b"").unwrap();

@@ -45,8 +45,20 @@ impl Run<'_> {
         if self.is_beyond(name, sight.snapshot, actual.as_ref().err())? {
             return Ok(());
         }
-        let expected = self.model.get_merged(&key, &sight);
-        let outcome = match (&expected, &actual) {
+        let outcome = self.check_merged(&key, &sight)?;
+        self.histogram.count(name, outcome);
+        Ok(())
+    }
+
+    /// Compares what a reader sees of a key, folded; returns what that is.
+    pub(crate) fn check_merged(
+        &self,
+        bare: &[u8],
+        sight: &Sight,
+    ) -> Result<&'static str, Divergence> {
+        let expected = self.model.get_merged(bare, sight);
+        let actual = self.subject.get_merged(bare, sight);
+        Ok(match (&expected, &actual) {
             (Ok(expected), Ok(actual)) if expected == actual => match expected {
                 Merged::NotFound => "not_found",
                 Merged::Found { .. } => "found",
@@ -58,12 +70,10 @@ impl Run<'_> {
             (Err(MergeRefusal::NoTime), Err(Error::Corruption(_))) => "no_time",
             (Err(MergeRefusal::Failed), Err(Error::MergeFailed(_))) => "failed",
             _ => {
-                let what = format!("{name} of {:?} at {sight:?}", Escaped(&key));
+                let what = format!("get_merged of {:?} at {sight:?}", Escaped(bare));
                 return Err(Divergence::new(what, &expected, &actual));
             }
-        };
-        self.histogram.count(name, outcome);
-        Ok(())
+        })
     }
 
     pub(crate) fn multi_get(&mut self, keys: &Keys) -> Result<(), Divergence> {

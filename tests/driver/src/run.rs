@@ -325,6 +325,7 @@ impl<'s> Run<'s> {
                 let expected = self.model.get(key, &sight);
                 let actual = self.subject.get(key, &sight);
                 same!(Ok(expected), actual, "get of an added key at {sight:?}");
+                self.check_merged(key, &sight)?;
             }
         }
         for (key, sequence) in self.added.iter().step_by(1 + self.added.len() / 3) {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use verimem::EntryRef;
+use verimem::memtable::DuplicatePolicy;
 use verimem::merge::MergeOperator;
 use verimem::sequencer::Reservation;
 use verimem::{Lookup, MemTable};
@@ -41,6 +42,14 @@ pub trait Fault: Default + Send + Sync + 'static {
     /// A second write of the same entry is accepted.
     fn accepts_duplicates(&self) -> bool {
         false
+    }
+    /// Tables that should keep the first of two duplicates have another policy.
+    fn policy(&self) -> DuplicatePolicy {
+        DuplicatePolicy::KeepFirst
+    }
+    /// What the checksum that comes with a damaged entry differs in.
+    fn damage(&self, bits: u64) -> u64 {
+        bits
     }
     /// A sealed table acknowledges writes.
     fn accepts_when_sealed(&self) -> bool {

@@ -15,6 +15,10 @@ pub enum Feature {
     Filter,
     /// Random samples and estimates of ranges.
     Statistics,
+    /// Readers that verify what they come by, and checksums that come with entries.
+    Checks,
+    /// Tables that keep the first of two duplicates.
+    Duplicates,
 }
 
 /// The parts that a run drives.
@@ -51,8 +55,17 @@ mod tests {
     #[test]
     fn what_is_left_out_is_left_out() {
         let some = Features::without(&[Feature::Merges, Feature::Filter, Feature::Merges]);
-        assert_eq!(some.names(), ["range-deletions", "sequencer", "statistics"]);
-        assert_eq!(Features::without(&[]).names().len(), 5);
+        assert_eq!(
+            some.names(),
+            [
+                "range-deletions",
+                "sequencer",
+                "statistics",
+                "checks",
+                "duplicates"
+            ]
+        );
+        assert_eq!(Features::without(&[]).names().len(), 7);
         assert!(
             Features::without(Feature::value_variants())
                 .names()

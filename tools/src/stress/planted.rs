@@ -67,6 +67,8 @@ fn honest_table_passes_whatever_is_left_out() {
         assert_eq!(count("get_merged"), features.has(Feature::Merges));
         assert_eq!(count("batch_aborted"), features.has(Feature::Sequencer));
         assert_eq!(count("sample"), features.has(Feature::Statistics));
+        assert_eq!(count("duplicate_kept"), features.has(Feature::Duplicates));
+        assert_eq!(count("damage_rejected"), features.has(Feature::Checks));
     }
 }
 

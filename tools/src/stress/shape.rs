@@ -54,8 +54,9 @@ pub fn generation<F: Fault>(
     } else {
         limit(seed, number)
     };
+    let protection = protections[choice.pick(0, 5)];
     let mut builder = MemTable::builder()
-        .protection(protections[choice.pick(0, 5)])
+        .protection(protection)
         .arena_block_size([4096, 16_384, 65_536, 1 << 20][choice.pick(16, 4)])
         .max_height(height)
         .branching(branching)
@@ -67,7 +68,19 @@ pub fn generation<F: Fault>(
     if features.has(Feature::Filter) {
         builder = filtered(builder, &choice);
     }
+    let checks = features.has(Feature::Checks);
+    if checks {
+        let closely = choice.pick(48, 2) == 0;
+        builder = builder
+            .paranoid_checks(choice.pick(50, 2) == 0)
+            .verify_checksums_on_seek(closely && !protection.is_empty());
+    }
     let fault = F::default();
+    // The first one does, so that short runs see some kept.
+    let keeps = features.has(Feature::Duplicates) && (number == 0 || choice.pick(52, 2) == 0);
+    if keeps {
+        builder = builder.duplicates(fault.policy());
+    }
     let mut folds = 0;
     if features.has(Feature::Merges) {
         builder = builder.merge_operator(fault.operator());
@@ -79,7 +92,7 @@ pub fn generation<F: Fault>(
         builder = builder.max_successive_merges(folds);
     }
     Ok(Generation {
-        subject: Subject::new(builder.build()?, fault),
+        subject: Subject::new(builder.build()?, fault, checks, keeps),
         ledger: Arc::new(Ledger::new(number, first, limit, folds)),
     })
 }

@@ -102,15 +102,32 @@ fn at_once(writer: &mut Writer<'_>, entries: &[EntryRef<'_>]) -> (usize, Result<
 pub struct Subject<F> {
     table: Arc<MemTable>,
     fault: Arc<F>,
+    /// Batches come with checksums.
+    protected: bool,
+    /// The first of two duplicates stays, and the second is no error.
+    keeps_first: bool,
 }
 
 impl<F: Fault> Subject<F> {
     /// Wraps a table.
-    pub fn new(table: MemTable, fault: F) -> Self {
+    pub fn new(table: MemTable, fault: F, protected: bool, keeps_first: bool) -> Self {
         Self {
             table: Arc::new(table),
             fault: Arc::new(fault),
+            protected,
+            keeps_first,
         }
+    }
+
+    /// Whether the first of two duplicates stays, and the second is no error.
+    pub fn keeps_first(&self) -> bool {
+        self.keeps_first
+    }
+
+    /// `Writer::add_protected` with a checksum that differs in some bits.
+    pub fn add_damaged(&self, entry: &EntryRef<'_>, bits: u64) -> Result<()> {
+        let checksum = entry.checksum() ^ self.fault.damage(bits);
+        self.table.writer()?.add_protected(entry, checksum)
     }
 
     /// Writes entries in order, and calls `acknowledged` with each; answers with how
@@ -155,6 +172,9 @@ impl<F: Fault> Subject<F> {
                     entry.user_key,
                     entry.value,
                 )),
+                (Some(writer), Way::Batch) if self.protected => {
+                    one(writer.add_protected(entry, entry.checksum()))
+                }
                 (Some(writer), _) => {
                     one(writer.add(entry.sequence, entry.kind, entry.user_key, entry.value))
                 }

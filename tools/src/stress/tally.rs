@@ -46,6 +46,10 @@ operations! {
     AddWithHint "add_with_hint" Common,
     /// Second writes of an entry that were rejected.
     DuplicateRejected "duplicate_rejected" Common,
+    /// Second writes of an entry of which the first stayed.
+    DuplicateKept "duplicate_kept" Common Duplicates,
+    /// Entries with a checksum that is not theirs.
+    DamageRejected "damage_rejected" Common Checks,
     /// Writes to a sealed table that were rejected.
     SealedRejected "sealed_rejected" Rare,
     /// Entries written that are values.

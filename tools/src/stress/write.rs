@@ -41,7 +41,9 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
             let count = 2 + worker.rng.below(31);
             group(worker, Way::Hinted, count)
         }
-        29..31 => duplicate(worker),
+        29 => duplicate(worker),
+        30 if worker.world.features.has(Feature::Checks) && worker.rng.one_in(2) => damaged(worker),
+        30 => duplicate(worker),
         _ => knock(worker),
     }
 }
@@ -406,7 +408,10 @@ fn duplicate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         .rng
         .choose(&[Way::Add, Way::Batch, Way::Hinted, Way::AtOnce]);
     match generation.subject.write(way, &[entry], None, |_| ()).1 {
-        Err(Error::Duplicate) => worker.tally.add(Op::DuplicateRejected, 1),
+        Ok(()) if generation.subject.keeps_first() => worker.tally.add(Op::DuplicateKept, 1),
+        Err(Error::Duplicate) if !generation.subject.keeps_first() => {
+            worker.tally.add(Op::DuplicateRejected, 1);
+        }
         Err(Error::Sealed) if generation.ledger.sealing.load(Ordering::Acquire) => {
             worker.tally.add(Op::SealedRejected, 1);
             // The table is not needed for more of this.
@@ -418,6 +423,24 @@ fn duplicate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
                 "a duplicate of sequence {sequence} is answered {other:?}"
             ));
         }
+    }
+    Ok(())
+}
+
+/// Hands in an entry with a checksum that is not its own.
+fn damaged<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
+    let bits = 1 << worker.rng.below(64);
+    let entry = EntryRef {
+        user_key: b"damaged",
+        sequence: MAX_SEQUENCE_NUMBER,
+        kind: Kind::VALUE,
+        value: b"never to be read",
+    };
+    match worker.current.subject.add_damaged(&entry, bits) {
+        Err(Error::Corruption(_)) => worker.tally.add(Op::DamageRejected, 1),
+        // The door is asked first.
+        Err(Error::Sealed | Error::Busy) => {}
+        other => return Err(format!("a damaged entry is answered {other:?}")),
     }
     Ok(())
 }

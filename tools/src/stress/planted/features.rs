@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use verimem::EntryRef;
+use verimem::memtable::DuplicatePolicy;
 use verimem::merge::{MergeFailure, MergeOperator};
 use verimem::sequencer::Reservation;
 use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable};
@@ -303,4 +304,49 @@ impl Fault for Miscounts {
 #[test]
 fn g7_wrong_count_of_a_range_is_caught() {
     assert_caught::<Miscounts>(&["entries: RangeStats"]);
+}
+
+/// A table that looks at no checksum that comes with an entry.
+#[derive(Default)]
+struct BelievesChecksums;
+
+impl Fault for BelievesChecksums {
+    fn damage(&self, _bits: u64) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn e10_checksum_that_is_not_looked_at_is_caught() {
+    assert_caught::<BelievesChecksums>(&["a damaged entry is answered"]);
+}
+
+/// A table that keeps the second of two duplicates.
+#[derive(Default)]
+struct KeepsSecond;
+
+impl Fault for KeepsSecond {
+    fn policy(&self) -> DuplicatePolicy {
+        DuplicatePolicy::Overwrite
+    }
+}
+
+#[test]
+fn w6_second_of_two_duplicates_is_caught() {
+    assert_caught::<KeepsSecond>(&["expected", "value", "kind", "counts"]);
+}
+
+/// A table that refuses duplicates although it was told to keep the first.
+#[derive(Default)]
+struct RefusesDuplicates;
+
+impl Fault for RefusesDuplicates {
+    fn policy(&self) -> DuplicatePolicy {
+        DuplicatePolicy::Reject
+    }
+}
+
+#[test]
+fn w6_refused_duplicate_is_caught() {
+    assert_caught::<RefusesDuplicates>(&["is answered Err(Duplicate)"]);
 }

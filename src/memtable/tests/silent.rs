@@ -90,9 +90,10 @@ fn damage<C: Comparator>(table: &MemTable<C>, guard: usize) {
         // One byte of length, ten of key, and eight of tag.
         let at = guard + 1 + random_u64() as usize % 18;
         let wrong = 1u8 << (random_u64() % 8);
-        // SAFETY: the byte is inside of the record, and nobody reads it meanwhile.
-        let byte = unsafe { &mut *start.add(at) };
-        *byte ^= wrong;
+        // SAFETY: the byte is inside of the record.
+        let byte = unsafe { start.add(at) };
+        // SAFETY: as before; nobody reads it meanwhile.
+        unsafe { *byte ^= wrong };
     }
 }
 
@@ -174,8 +175,10 @@ fn x1_a_key_that_became_smaller_leads_into_no_circle() {
     }
     let place = Representation::find(&table.rep, b"3", 100).unwrap();
     let (start, _) = table.rep.stored(place);
-    // SAFETY: the first byte of the key, behind that of the length; nobody reads it meanwhile.
-    let byte = unsafe { &mut *start.add(1) };
+    // SAFETY: the first byte of the key, behind that of the length.
+    let byte = unsafe { start.add(1) };
+    // SAFETY: as before; nobody reads it meanwhile.
+    let byte = unsafe { &mut *byte };
     assert_eq!(*byte, b'3');
     *byte = b'1';
     let mut keys = table.visible(50);

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use verimem_driver::seeds::Random;
 use verimem_driver::{Config, Subject, decode, open, reduce};
 use verimem_model::{
-    Hidden, HiddenChoice, KeyChoice, MAX_SEQUENCE, Op, Pattern, Sight, SightChoice, SnapshotChoice,
+    Duplicates, Hidden, HiddenChoice, KeyChoice, MAX_SEQUENCE, Op, Pattern, Sight, SightChoice,
+    SnapshotChoice,
 };
 
 use crate::cursors::Slot;
@@ -43,6 +44,9 @@ pub fn fitting(config: &Config) -> Config {
     config.capacity = None;
     config.max_successive_merges = 0;
     config.earliest_sequence = 0;
+    // Keys with timestamps have runs of their own, and RocksDB has one policy for duplicates.
+    config.timestamp_len = 0;
+    config.duplicates = Duplicates::Reject;
     config
 }
 
@@ -182,8 +186,9 @@ impl Run<'_> {
                 to,
                 sequence,
                 as_is,
+                time: _,
             } => self.delete_range(from, to, *sequence, *as_is),
-            Op::RangeDeletions(first, last) => {
+            Op::RangeDeletions(first, last, _) => {
                 let (first, last) = (self.snapshot(*first), self.snapshot(*last));
                 self.range_deletions(first, last)
             }
@@ -237,6 +242,7 @@ impl Run<'_> {
             .map_or(1, |first| self.snapshot(first).max(1));
         Sight {
             snapshot: self.snapshot(choice.snapshot),
+            timestamp: u64::MAX,
             hidden: Hidden {
                 pattern,
                 min_uncommitted: if pattern == Pattern::Nothing {

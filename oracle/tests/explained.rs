@@ -155,6 +155,7 @@ fn g4_range_deletions_are_applied_though_they_are_hidden() {
     pair.add(b"a", 7, kind::RANGE_DELETION, b"b");
     let sight = Sight {
         snapshot: 9,
+        timestamp: u64::MAX,
         hidden: Hidden {
             pattern: Pattern::Between(7, 7),
             min_uncommitted: 6,

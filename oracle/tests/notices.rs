@@ -2,7 +2,9 @@
 
 use verimem_driver::seeds::Random;
 use verimem_driver::{Config, Fault, Faulty, decode, open};
-use verimem_model::{Add, Key, KeyChoice, Op, SequenceChoice, SightChoice, SnapshotChoice, Value};
+use verimem_model::{
+    Add, Key, KeyChoice, Op, SequenceChoice, SightChoice, SnapshotChoice, TimeChoice, Value,
+};
 use verimem_oracle::{
     Extras, Slip, Totals, Why, any, fitting, one_damaged, one_stamped, run, run_on,
 };
@@ -10,6 +12,7 @@ use verimem_oracle::{
 fn add(key: &[u8], kind: u8) -> Op {
     Op::Add(Add {
         key: Key(key.to_vec()),
+        time: TimeChoice::Missing,
         sequence: SequenceChoice::Next(0),
         kind,
         value: Value {
@@ -73,6 +76,7 @@ fn g1_random_runs_agree() {
 fn g2_what_is_explained_is_counted() {
     let sight = SightChoice {
         snapshot: SnapshotChoice::Back(0),
+        time: None,
         hidden: verimem_model::HiddenChoice::Nothing,
         min_uncommitted: None,
     };
@@ -89,13 +93,26 @@ fn g2_what_is_explained_is_counted() {
 }
 
 /// Planted bugs of operations that are not compared with RocksDB's: bounds, samples, estimates,
-/// folding while writing, and what a configuration plants.
-const NOT_COMPARED: [Fault; 5] = [
+/// folding while writing, other policies for duplicates, and what a configuration plants; or of
+/// those that have runs of their own: timestamps, and checksums that are handed in.
+const NOT_COMPARED: [Fault; 17] = [
     Fault::InclusiveBound,
     Fault::FoldsLate,
     Fault::RangeCountsEnd,
     Fault::SampledTwice,
     Fault::FilterHidesTombstone,
+    Fault::TimestampIgnored,
+    Fault::TimestampEchoed,
+    Fault::NewestTimestampLost,
+    Fault::RangeTimesIgnored,
+    Fault::StrippedBySequence,
+    Fault::ChecksumIgnored,
+    Fault::ChecksumLate,
+    Fault::KeyShownOtherwise,
+    Fault::KeepFirstRefuses,
+    Fault::KeptIsCounted,
+    Fault::OverwriteKeepsFirst,
+    Fault::OverwriteCountsTag,
 ];
 
 /// A bug planted in our table is a difference, whatever it is (E2, S2, G1 to G4, D2, W7, I1).

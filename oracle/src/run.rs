@@ -13,6 +13,7 @@ use verimem_model::{
 use crate::cursors::Slot;
 use crate::damaged::one_damaged;
 use crate::explained::{Totals, Why};
+use crate::in_place::one_in_place;
 use crate::rocks::{Extras, Rocks};
 use crate::stamped::{Slip, one_stamped};
 
@@ -101,8 +102,8 @@ pub fn run_on(
     Ok(run.totals)
 }
 
-/// The run that a seed says all about, of any sort: with timestamps, with damage, or neither; of
-/// at most so many bytes.
+/// The run that a seed says all about, of any sort: with timestamps, with damage, with
+/// updates in place, or none of these; of at most so many bytes.
 ///
 /// # Errors
 ///
@@ -112,9 +113,10 @@ pub fn any(seed: u64, most_bytes: usize) -> Result<Totals, String> {
         catch_unwind(|| run(seed, Slip::Nothing)).unwrap_or_else(|_| Err("panicked".to_owned()))
     };
     // Not the draws of the runs themselves, or each sort would have half of its options.
-    match Random(!seed).below(4) {
-        0 => caught(one_stamped),
-        1 => caught(one_damaged),
+    match Random(!seed).below(20) {
+        0..5 => caught(one_stamped),
+        5..10 => caught(one_damaged),
+        10..12 => caught(one_in_place),
         _ => one(seed, most_bytes),
     }
 }
@@ -131,6 +133,7 @@ pub fn one(seed: u64, most_bytes: usize) -> Result<Totals, String> {
         batched: random.below(2) == 0,
         hint_prefix: [0, 0, 1, 4][random.below(4)],
         timestamps: false,
+        in_place: false,
     };
     // Lengths spread over the orders of magnitude: short sequences are many, long ones deep.
     let most = 1 << (5 + random.below(most_bytes.ilog2().saturating_sub(4).max(1) as usize));

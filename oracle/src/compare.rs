@@ -1,7 +1,9 @@
 //! The operations that read.
 
-use verimem_driver::Stretch;
-use verimem_model::{Answer, Base, Entry, KeyChoice, Keys, MAX_SEQUENCE, Merging, Sight, kind};
+use verimem_model::{
+    Answer, Base, Entry, Fragment as Range, KeyChoice, Keys, MAX_SEQUENCE, Merging, Sight, Version,
+    kind,
+};
 
 use crate::answers::{Seen, folded, gathered, merged, theirs};
 use crate::explained::Why;
@@ -101,11 +103,11 @@ impl Run<'_> {
         }
         let ours = self.ours;
         let here = ours
-            .range_deletions(first, last)
+            .range_deletions((first, last), None)
             .map_err(|error| error.to_string())?;
         let here: Vec<Fragment> = here
             .iter()
-            .map(|(begin, end, sequence)| (begin.to_vec(), end.to_vec(), *sequence))
+            .map(|(begin, end, version)| (begin.to_vec(), end.to_vec(), version.sequence))
             .collect();
         if here != there {
             return Err(format!(
@@ -220,13 +222,17 @@ impl Run<'_> {
     /// True when the newest range deletion over a key is this one, and hidden from a reader.
     fn is_hidden(&self, key: &[u8], sight: &Sight, covering: u64) -> bool {
         let order = self.config.compare.order();
-        let over = |(begin, end, _): &Stretch<'_>| {
+        let over = |(begin, end, _): &Range<'_>| {
             order.compare(begin, key).is_le() && order.compare(key, end).is_lt()
         };
-        let deleted = self.ours.range_deletions(0, sight.snapshot);
+        let deleted = self.ours.range_deletions((0, sight.snapshot), None);
         let newest = deleted.ok().and_then(|all| all.into_iter().find(over));
-        covering > 0
+        let covering = Version {
+            timestamp: 0,
+            sequence: covering,
+        };
+        covering.sequence > 0
             && !sight.sees(covering)
-            && newest.is_some_and(|(_, _, sequence)| sequence == covering)
+            && newest.is_some_and(|(_, _, version)| version == covering)
     }
 }

@@ -38,6 +38,11 @@ pub enum Why {
     KeyLength,
     /// It takes the largest timestamp for none, and tells that of an older operand (SPEC E9).
     LargestTimestamp,
+    /// It forgets the room that a shorter value left, or that a slot has beyond its value, and
+    /// adds an entry (SPEC W4).
+    RoomLeft,
+    /// It updates a value that a range deletion hides, where nobody sees it (SPEC W4).
+    HiddenUpdate,
 }
 
 impl Why {
@@ -60,6 +65,8 @@ impl Why {
             Self::InvertedRange => "inverted_range",
             Self::KeyLength => "key_length",
             Self::LargestTimestamp => "largest_timestamp",
+            Self::RoomLeft => "room_left",
+            Self::HiddenUpdate => "hidden_update",
         }
     }
 }
@@ -75,7 +82,11 @@ pub struct Totals {
 
 impl Totals {
     pub(crate) fn count(&mut self, name: &'static str) {
-        *self.operations.entry(name).or_default() += 1;
+        self.counts(name, 1);
+    }
+
+    pub(crate) fn counts(&mut self, name: &'static str, times: usize) {
+        *self.operations.entry(name).or_default() += times as u64;
     }
 
     pub(crate) fn explain(&mut self, why: Why) {

@@ -35,6 +35,8 @@ pub struct Extras {
     pub hint_prefix: u32,
     /// Keys end in eight bytes of timestamp, of which the newest comes first.
     pub timestamps: bool,
+    /// Values can be updated where they are; there is one writer then.
+    pub in_place: bool,
 }
 
 /// What a lookup says, as RocksDB says it.
@@ -137,6 +139,7 @@ impl Rocks {
             verify: extras.verify,
             batched: extras.batched,
             timestamps: extras.timestamps,
+            in_place: extras.in_place,
             protection_bytes: config.protection_bytes as u8,
             merging: sys::number(config.merging),
         };
@@ -192,6 +195,47 @@ impl Rocks {
             1 => Added::Duplicate,
             2 => Added::Damaged,
             _ => Added::Refused,
+        }
+    }
+
+    /// Gives a key a value, where its value is if that is not shorter. The only writer.
+    ///
+    /// # Errors
+    ///
+    /// When RocksDB refuses it.
+    pub fn update(&self, sequence: u64, user_key: &[u8], value: &[u8]) -> Result<(), String> {
+        let (key, value) = (Bytes::of(user_key), Bytes::of(value));
+        // SAFETY: the table is alive, this is the only thread that uses it, and key and value are
+        // there during the call.
+        let updated =
+            unsafe { sys::verimem_oracle_update(self.table.as_ptr(), sequence, key, value) };
+        match updated {
+            0 => Ok(()),
+            _ => Err("RocksDB refuses an update".to_owned()),
+        }
+    }
+
+    /// Gives a key what [`revised`](crate::revised) makes of its value; false when its newest
+    /// entry is none. The only writer.
+    ///
+    /// # Errors
+    ///
+    /// When RocksDB refuses it.
+    pub fn update_with(
+        &self,
+        sequence: u64,
+        user_key: &[u8],
+        delta: &[u8],
+    ) -> Result<bool, String> {
+        let (key, delta) = (Bytes::of(user_key), Bytes::of(delta));
+        // SAFETY: the table is alive, this is the only thread that uses it, and key and delta are
+        // there during the call.
+        let updated =
+            unsafe { sys::verimem_oracle_update_with(self.table.as_ptr(), sequence, key, delta) };
+        match updated {
+            0 => Ok(true),
+            1 => Ok(false),
+            _ => Err("RocksDB refuses an update".to_owned()),
         }
     }
 

@@ -6,12 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use verimem_driver::seeds::Random;
 use verimem_driver::{Config, Subject, decode, open, reduce};
 use verimem_model::{
-    Hidden, HiddenChoice, KeyChoice, MAX_SEQUENCE, Op, Pattern, Sight, SightChoice, SnapshotChoice,
+    Duplicates, Hidden, HiddenChoice, KeyChoice, MAX_SEQUENCE, Op, Pattern, Sight, SightChoice,
+    SnapshotChoice,
 };
 
 use crate::cursors::Slot;
 use crate::damaged::one_damaged;
 use crate::explained::{Totals, Why};
+use crate::in_place::one_in_place;
 use crate::rocks::{Extras, Rocks};
 use crate::stamped::{Slip, one_stamped};
 
@@ -43,6 +45,9 @@ pub fn fitting(config: &Config) -> Config {
     config.capacity = None;
     config.max_successive_merges = 0;
     config.earliest_sequence = 0;
+    // Keys with timestamps have runs of their own, and RocksDB has one policy for duplicates.
+    config.timestamp_len = 0;
+    config.duplicates = Duplicates::Reject;
     config
 }
 
@@ -97,8 +102,8 @@ pub fn run_on(
     Ok(run.totals)
 }
 
-/// The run that a seed says all about, of any sort: with timestamps, with damage, or neither; of
-/// at most so many bytes.
+/// The run that a seed says all about, of any sort: with timestamps, with damage, with
+/// updates in place, or none of these; of at most so many bytes.
 ///
 /// # Errors
 ///
@@ -107,9 +112,11 @@ pub fn any(seed: u64, most_bytes: usize) -> Result<Totals, String> {
     let caught = |run: fn(u64, Slip) -> Result<Totals, String>| {
         catch_unwind(|| run(seed, Slip::Nothing)).unwrap_or_else(|_| Err("panicked".to_owned()))
     };
-    match Random(seed).below(4) {
-        0 => caught(one_stamped),
-        1 => caught(one_damaged),
+    // Not the draws of the runs themselves, or each sort would have half of its options.
+    match Random(!seed).below(20) {
+        0..5 => caught(one_stamped),
+        5..10 => caught(one_damaged),
+        10..12 => caught(one_in_place),
         _ => one(seed, most_bytes),
     }
 }
@@ -126,6 +133,7 @@ pub fn one(seed: u64, most_bytes: usize) -> Result<Totals, String> {
         batched: random.below(2) == 0,
         hint_prefix: [0, 0, 1, 4][random.below(4)],
         timestamps: false,
+        in_place: false,
     };
     // Lengths spread over the orders of magnitude: short sequences are many, long ones deep.
     let most = 1 << (5 + random.below(most_bytes.ilog2().saturating_sub(4).max(1) as usize));
@@ -182,8 +190,9 @@ impl Run<'_> {
                 to,
                 sequence,
                 as_is,
+                time: _,
             } => self.delete_range(from, to, *sequence, *as_is),
-            Op::RangeDeletions(first, last) => {
+            Op::RangeDeletions(first, last, _) => {
                 let (first, last) = (self.snapshot(*first), self.snapshot(*last));
                 self.range_deletions(first, last)
             }
@@ -237,6 +246,7 @@ impl Run<'_> {
             .map_or(1, |first| self.snapshot(first).max(1));
         Sight {
             snapshot: self.snapshot(choice.snapshot),
+            timestamp: u64::MAX,
             hidden: Hidden {
                 pattern,
                 min_uncommitted: if pattern == Pattern::Nothing {

@@ -133,6 +133,22 @@ class Callback {
   ReadCallback* pointer_;
 };
 
+// Updates as Rust says, where the value is if there is room.
+UpdateStatus Revise(char* existing, uint32_t* size, Slice delta,
+                    std::string* merged) {
+  const Decision decision =
+      verimem_oracle_revise(Bytes{existing, *size}, Out(delta), merged);
+  if (decision == kKeep) {
+    return UpdateStatus::UPDATE_FAILED;
+  }
+  if (decision == kAdd || merged->size() > *size) {
+    return UpdateStatus::UPDATED;
+  }
+  std::copy(merged->begin(), merged->end(), existing);
+  *size = static_cast<uint32_t>(merged->size());
+  return UpdateStatus::UPDATED_INPLACE;
+}
+
 Code CodeOf(const Status& status, bool found) {
   if (status.ok()) {
     return found ? kValue : kMissing;
@@ -156,6 +172,7 @@ Code CodeOf(const Status& status, bool found) {
 }
 
 constexpr size_t kHints = 4;
+constexpr size_t kLocks = 16;
 constexpr size_t kTimestamp = sizeof(uint64_t);
 
 // What is read, and as of when.
@@ -228,8 +245,8 @@ struct Table {
     immutable.clock = &clock;
     immutable.logger = nullptr;
     immutable.stats = nullptr;
-    immutable.inplace_update_support = false;
-    immutable.inplace_callback = nullptr;
+    immutable.inplace_update_support = options.in_place;
+    immutable.inplace_callback = options.in_place ? Revise : nullptr;
     immutable.allow_data_in_errors = false;
     immutable.memtable_batch_lookup_optimization = options.batched;
     immutable.memtable_factory = std::make_shared<SkipListFactory>();
@@ -238,6 +255,7 @@ struct Table {
     if (options.merging != 0) {
       immutable.merge_operator = std::make_shared<Operator>(options.merging);
     }
+    changing.inplace_update_num_locks = kLocks;
     changing.write_buffer_size = options.write_buffer_size;
     changing.arena_block_size = options.arena_block_size;
     changing.memtable_prefix_bloom_size_ratio = options.bloom_ratio;
@@ -334,6 +352,26 @@ Added verimem_oracle_add_protected(Table* table, const Put* entry,
     return kDuplicate;
   }
   return status.IsCorruption() ? kDamaged : kRefused;
+}
+
+// Gives a key a value, as the only writer.
+Updated verimem_oracle_update(Table* table, uint64_t sequence, Bytes key,
+                              Bytes value) {
+  const Status status =
+      table->mem->Update(sequence, kTypeValue, In(key), In(value), nullptr);
+  return status.ok() ? kUpdated : kNotUpdated;
+}
+
+// Gives a key the value that `verimem_oracle_revise` makes of the present one,
+// if its newest entry is a value.
+Updated verimem_oracle_update_with(Table* table, uint64_t sequence, Bytes key,
+                                   Bytes delta) {
+  const Status status =
+      table->mem->UpdateCallback(sequence, In(key), In(delta), nullptr);
+  if (status.IsNotFound()) {
+    return kNoValue;
+  }
+  return status.ok() ? kUpdated : kNotUpdated;
 }
 
 // Ends the batches of concurrent writers.

@@ -26,6 +26,8 @@ struct Choices {
   bool batched;
   // Keys end in eight bytes of timestamp.
   bool timestamps;
+  // Values can be updated where they are.
+  bool in_place;
   uint8_t protection_bytes;
   // 0 for none; else handed to `verimem_oracle_fold`.
   uint8_t merging;
@@ -82,6 +84,11 @@ struct Put {
 
 enum Added : uint8_t { kAdded, kDuplicate, kDamaged, kRefused };
 
+enum Updated : uint8_t { kUpdated, kNoValue, kNotUpdated };
+
+// What an update makes of a value.
+enum Decision : uint8_t { kKeep, kReplace, kAdd };
+
 struct Counters {
   uint64_t entries;
   uint64_t deletions;
@@ -101,4 +108,7 @@ bool verimem_oracle_fold(uint8_t merging, const Bytes* existing,
 // In Rust. Whether operands, newest first, can be folded without what is older.
 bool verimem_oracle_is_enough(uint8_t merging, const Bytes* operands,
                               size_t count);
+// In Rust. What an update makes of a value: handed to `verimem_oracle_append`
+// once, unless the old one is to be kept.
+Decision verimem_oracle_revise(Bytes existing, Bytes delta, void* result);
 }

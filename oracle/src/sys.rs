@@ -2,7 +2,10 @@
 
 use std::ffi::c_void;
 
+use verimem::in_place::Decision;
 use verimem_model::Merging;
+
+use crate::in_place::revised;
 
 /// Bytes somewhere.
 #[repr(C)]
@@ -66,6 +69,7 @@ pub(crate) struct Choices {
     pub(crate) verify: bool,
     pub(crate) batched: bool,
     pub(crate) timestamps: bool,
+    pub(crate) in_place: bool,
     pub(crate) protection_bytes: u8,
     pub(crate) merging: u8,
 }
@@ -173,6 +177,18 @@ unsafe extern "C" {
         entry: *const Put,
         other: *const Put,
     ) -> u8;
+    pub(crate) fn verimem_oracle_update(
+        table: *mut Table,
+        sequence: u64,
+        key: Bytes,
+        value: Bytes,
+    ) -> u8;
+    pub(crate) fn verimem_oracle_update_with(
+        table: *mut Table,
+        sequence: u64,
+        key: Bytes,
+        delta: Bytes,
+    ) -> u8;
     pub(crate) fn verimem_oracle_finish(table: *mut Table);
     pub(crate) fn verimem_oracle_seal(table: *mut Table);
     pub(crate) fn verimem_oracle_get(
@@ -276,4 +292,31 @@ unsafe extern "C" fn verimem_oracle_is_enough(
         && operands
             .last()
             .is_some_and(|oldest| Merging::is_reset(oldest))
+}
+
+/// What an update makes of a value.
+///
+/// # Safety
+///
+/// Called by `shim.cc` only, with what its header says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn verimem_oracle_revise(
+    existing: Bytes,
+    delta: Bytes,
+    result: *mut c_void,
+) -> u8 {
+    // SAFETY: the value is there during the call, and changes after it.
+    let existing = unsafe { existing.get() };
+    // SAFETY: what is made of it is there during the call.
+    let delta = unsafe { delta.get() };
+    let (decision, value) = revised(Some(existing), delta);
+    if decision != Decision::Keep {
+        // SAFETY: the string is there during the call.
+        unsafe { verimem_oracle_append(result, Bytes::of(&value)) };
+    }
+    match decision {
+        Decision::Keep => 0,
+        Decision::Replace => 1,
+        Decision::Add => 2,
+    }
 }

@@ -206,7 +206,8 @@ impl<'s> Run<'s> {
         (mut key, mut sequence): (Vec<u8>, u64),
     ) -> Result<(), String> {
         match beside {
-            Beside::Nothing => return Ok(()),
+            // Keys have no timestamps.
+            Beside::Nothing | Beside::Later | Beside::Earlier => return Ok(()),
             Beside::Newer | Beside::Operand => sequence = sequence.saturating_add(1),
             Beside::Older => sequence = sequence.saturating_sub(1),
             Beside::Extended => key.push(0),

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use verimem::in_place::{OwnedLookup, Updated};
 use verimem::merge::StringAppend;
 use verimem::{EntryRef, Error, Kind, Lookup, MemTable, Protection, TimestampedComparator};
 use verimem_driver::{Config, Subject, open};
 use verimem_model::{Answer, Base, Entry, Hidden, MAX_SEQUENCE, Merging, Pattern, Sight, kind};
-use verimem_oracle::{Code, Extras, Reply, Rocks, Seen, Way, entity, folded, theirs};
+use verimem_oracle::{Code, Extras, Reply, Rocks, Seen, Way, entity, folded, revised, theirs};
 
 /// Both tables, with the same options.
 struct Pair {
@@ -155,6 +156,7 @@ fn g4_range_deletions_are_applied_though_they_are_hidden() {
     pair.add(b"a", 7, kind::RANGE_DELETION, b"b");
     let sight = Sight {
         snapshot: 9,
+        timestamp: u64::MAX,
         hidden: Hidden {
             pattern: Pattern::Between(7, 7),
             min_uncommitted: 6,
@@ -359,4 +361,64 @@ fn e10_a_damaged_length_of_a_key_is_noticed_here() {
             "{wrong}: {noticed:?}"
         );
     }
+}
+
+/// A table of RocksDB's whose values can be updated where they are.
+fn updatable() -> Rocks {
+    let extras = Extras {
+        in_place: true,
+        ..Extras::default()
+    };
+    Rocks::new(&Config::default(), extras)
+}
+
+#[test]
+fn w4_the_room_that_a_shorter_value_leaves_is_forgotten() {
+    let ours = MemTable::builder().in_place().build().expect("a table");
+    let rocks = updatable();
+    ours.add(1, Kind::VALUE, b"k", b"12345678").expect("room");
+    assert!(rocks.add(&entry(b"k", 1, kind::VALUE, b"12345678"), Way::Alone));
+    for (sequence, value, entries) in [(2, &b"1"[..], 1), (3, b"12345678", 2)] {
+        assert_eq!(ours.update(sequence, b"k", value), Ok(Updated::InPlace));
+        assert_eq!(rocks.update(sequence, b"k", value), Ok(()));
+        assert_eq!(
+            (ours.stats().entries, rocks.counters().entries),
+            (1, entries)
+        );
+    }
+    // A callback is told the same: the value that is there now.
+    let delta = [1, 8, b'x'];
+    let mut writer = ours.writer().expect("a writer");
+    let updated = writer.update_with(4, b"k", |lookup, out| {
+        let Lookup::Found { value, .. } = lookup else {
+            panic!("{lookup:?}");
+        };
+        let (decision, made) = revised(Some(value), &delta);
+        out.extend_from_slice(&made);
+        decision
+    });
+    assert_eq!(updated, Ok(Updated::InPlace));
+    assert_eq!(rocks.update_with(4, b"k", &delta), Ok(true));
+    assert_eq!((ours.stats().entries, rocks.counters().entries), (1, 3));
+    drop(writer);
+    let answer = ours.get(b"k", 9).expect("an answer").into_value();
+    assert_eq!(answer.as_deref(), Some(&b"x12345678"[..]));
+    assert_eq!(rocks.get(b"k", &Sight::at(9), true).value, b"x12345678");
+}
+
+#[test]
+fn w4_a_value_that_a_range_deletion_hides_is_updated() {
+    let ours = MemTable::builder().in_place().build().expect("a table");
+    let rocks = updatable();
+    ours.add(1, Kind::VALUE, b"k", b"old").expect("room");
+    ours.delete_range(2, b"a", b"z").expect("room");
+    assert!(rocks.add(&entry(b"k", 1, kind::VALUE, b"old"), Way::Alone));
+    assert!(rocks.add(&entry(b"a", 2, kind::RANGE_DELETION, b"z"), Way::Alone));
+    rocks.finish();
+    assert_eq!(ours.update(3, b"k", b"new"), Ok(Updated::Added));
+    assert_eq!(rocks.update(3, b"k", b"new"), Ok(()));
+    let answer = ours.get(b"k", 9).expect("an answer");
+    assert!(matches!(answer, OwnedLookup::Found { sequence: 3, .. }));
+    let reply = rocks.get(b"k", &Sight::at(9), true);
+    assert_eq!((reply.code, reply.covering), (Code::Deleted, 2));
 }

@@ -2,14 +2,17 @@
 
 use verimem_driver::seeds::Random;
 use verimem_driver::{Config, Fault, Faulty, decode, open};
-use verimem_model::{Add, Key, KeyChoice, Op, SequenceChoice, SightChoice, SnapshotChoice, Value};
+use verimem_model::{
+    Add, Key, KeyChoice, Op, SequenceChoice, SightChoice, SnapshotChoice, TimeChoice, Value,
+};
 use verimem_oracle::{
-    Extras, Slip, Totals, Why, any, fitting, one_damaged, one_stamped, run, run_on,
+    Extras, Slip, Totals, Why, any, fitting, one_damaged, one_in_place, one_stamped, run, run_on,
 };
 
 fn add(key: &[u8], kind: u8) -> Op {
     Op::Add(Add {
         key: Key(key.to_vec()),
+        time: TimeChoice::Missing,
         sequence: SequenceChoice::Next(0),
         kind,
         value: Value {
@@ -19,7 +22,7 @@ fn add(key: &[u8], kind: u8) -> Op {
     })
 }
 
-/// Random runs agree (G1, G2, G3, S5, D1, E9, E10), with all sorts of operations among them.
+/// Random runs agree (G1, G2, G3, S5, D1, E9, E10, W4), with all sorts of operations among them.
 #[test]
 fn g1_random_runs_agree() {
     let mut totals = Totals::default();
@@ -62,6 +65,14 @@ fn g1_random_runs_agree() {
         "damage.get",
         "damage.multi_get",
         "damage.scan",
+        "in_place.add",
+        "in_place.update",
+        "in_place.update_with",
+        "in_place.delete_range",
+        "in_place.get",
+        "in_place.multi_get",
+        "in_place.counters",
+        "in_place.scan",
     ] {
         let count = totals.operations.get(name).copied().unwrap_or(0);
         assert!(count > 20, "{name}: {count}");
@@ -73,6 +84,7 @@ fn g1_random_runs_agree() {
 fn g2_what_is_explained_is_counted() {
     let sight = SightChoice {
         snapshot: SnapshotChoice::Back(0),
+        time: None,
         hidden: verimem_model::HiddenChoice::Nothing,
         min_uncommitted: None,
     };
@@ -89,13 +101,26 @@ fn g2_what_is_explained_is_counted() {
 }
 
 /// Planted bugs of operations that are not compared with RocksDB's: bounds, samples, estimates,
-/// folding while writing, and what a configuration plants.
-const NOT_COMPARED: [Fault; 5] = [
+/// folding while writing, other policies for duplicates, and what a configuration plants; or of
+/// those that have runs of their own: timestamps, and checksums that are handed in.
+const NOT_COMPARED: [Fault; 17] = [
     Fault::InclusiveBound,
     Fault::FoldsLate,
     Fault::RangeCountsEnd,
     Fault::SampledTwice,
     Fault::FilterHidesTombstone,
+    Fault::TimestampIgnored,
+    Fault::TimestampEchoed,
+    Fault::NewestTimestampLost,
+    Fault::RangeTimesIgnored,
+    Fault::StrippedBySequence,
+    Fault::ChecksumIgnored,
+    Fault::ChecksumLate,
+    Fault::KeyShownOtherwise,
+    Fault::KeepFirstRefuses,
+    Fault::KeptIsCounted,
+    Fault::OverwriteKeepsFirst,
+    Fault::OverwriteCountsTag,
 ];
 
 /// A bug planted in our table is a difference, whatever it is (E2, S2, G1 to G4, D2, W7, I1).
@@ -136,6 +161,15 @@ fn e9_planted_slips_with_timestamps_are_differences() {
 fn e10_planted_slips_with_checksums_are_differences() {
     for slip in [Slip::ChangesNothing, Slip::TrustsHanded] {
         let is_found = (0..300).any(|seed| one_damaged(seed, slip).is_err());
+        assert!(is_found, "{slip:?} was not noticed");
+    }
+}
+
+/// So is an update that is not what was asked for, or not where (W4).
+#[test]
+fn w4_planted_slips_of_updates_are_differences() {
+    for slip in [Slip::CutsUpdates, Slip::AddsAlways, Slip::ForgetsValue] {
+        let is_found = (0..300).any(|seed| one_in_place(seed, slip).is_err());
         assert!(is_found, "{slip:?} was not noticed");
     }
 }

@@ -19,7 +19,7 @@ use verimem_driver::seeds::Random;
 use verimem_driver::{Compare, Config, Filtering, Prefixes};
 use verimem_model::{Entry, MAX_SEQUENCE, Merging, Sight};
 
-pub(crate) use reads::seen;
+pub(crate) use reads::{seen, whole};
 
 use crate::explained::Totals;
 use crate::rocks::{Extras, Iter, Rocks};
@@ -41,6 +41,12 @@ pub enum Slip {
     ChangesNothing,
     /// Checksums that are handed in are replaced by right ones.
     TrustsHanded,
+    /// Updates lose the last byte of the value.
+    CutsUpdates,
+    /// Updates add an entry always, and say that they were in place.
+    AddsAlways,
+    /// Callbacks of updates are shown no value.
+    ForgetsValue,
 }
 
 /// What a run is like.
@@ -121,6 +127,7 @@ impl<'s, C: Comparator> Run<'s, C> {
             batched: random.below(2) == 0,
             hint_prefix: 0,
             timestamps: true,
+            in_place: false,
         };
         let wrong = |error: Error| error.to_string();
         let order = TimestampedComparator::new(order).map_err(wrong)?;

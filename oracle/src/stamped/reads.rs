@@ -235,7 +235,7 @@ pub(crate) fn seen(lookup: &Lookup<'_>) -> Seen {
 }
 
 /// The same, operands folded where all that they lie upon is there.
-fn whole(lookup: &Lookup<'_>) -> Seen {
+pub(crate) fn whole(lookup: &Lookup<'_>) -> Seen {
     match seen(lookup) {
         Seen::Value { sequence, parts } => {
             let oldest_first: Vec<&[u8]> = parts.iter().rev().map(Vec::as_slice).collect();

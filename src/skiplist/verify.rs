@@ -25,6 +25,8 @@ use crate::sync::{AtomicUsize, fault, ord};
 pub(super) struct Checks {
     /// Neither guards nor cells: the rest is not asked for.
     plain: bool,
+    /// True when a reader has anything to verify.
+    checked: bool,
     cells: bool,
     /// Bytes in front of the record of each node.
     front: usize,
@@ -52,6 +54,7 @@ impl Checks {
         }
         Ok(Self {
             plain: options.protection.is_empty() && !cells,
+            checked: !options.protection.is_empty() || options.paranoid_checks,
             cells,
             front: if cells { CELL_LEN } else { 0 } + guard_len(options.protection),
             protection: options.protection,
@@ -166,7 +169,7 @@ impl<C: Comparator> SkipList<C> {
     /// otherwise.
     #[inline(always)]
     pub(crate) fn is_checked(&self) -> bool {
-        self.checks.guarded() || self.checks.order
+        self.checks.checked
     }
 
     /// Where a node's own record begins, or its guard, in any list.

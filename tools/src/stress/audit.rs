@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use verimem::{Kind, MAX_SEQUENCE_NUMBER};
+use verimem::{Kind, MAX_SEQUENCE_NUMBER, Stats};
 
 use super::fault::Fault;
 use super::oracle::{Check, Oracle, Position};
@@ -75,17 +75,9 @@ pub fn full_check<F: Fault>(
         seen.count(sequence, Kind::RANGE_DELETION, entry.len());
     }
     let stats = generation.subject.table().stats();
-    let counted = Seen {
-        entries: stats.entries,
-        deletions: stats.deletions,
-        merges: stats.merges,
-        range_deletions: stats.range_deletions,
-        data_size: stats.data_size,
-        smallest: stats.first_sequence,
-        largest: stats.largest_sequence,
-    };
-    if counted != seen || stats.earliest_sequence != oracle.ledger.first {
-        return Err(format!("the table holds {seen:?}, and counts {stats:?}"));
+    seen.agrees(&stats)?;
+    if stats.earliest_sequence != oracle.ledger.first {
+        return Err(format!("the table is said to begin elsewhere: {stats:?}"));
     }
     fragments(oracle, generation, rng)?;
     for _ in 0..64 {
@@ -137,9 +129,11 @@ fn fragments<F: Fault>(oracle: &Oracle<'_>, generation: &Generation<F>, rng: &mu
     Ok(())
 }
 
+/// What counters count, of what was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Seen {
-    entries: u64,
+pub struct Seen {
+    /// Entries of all kinds.
+    pub entries: u64,
     deletions: u64,
     merges: u64,
     range_deletions: u64,
@@ -150,7 +144,7 @@ struct Seen {
 
 impl Seen {
     /// Counts an entry whose key and value have so many bytes.
-    fn count(&mut self, sequence: u64, kind: Kind, bytes: usize) {
+    pub fn count(&mut self, sequence: u64, kind: Kind, bytes: usize) {
         let ranges = u64::from(kind == Kind::RANGE_DELETION);
         self.entries += 1;
         self.range_deletions += ranges;
@@ -159,6 +153,23 @@ impl Seen {
         self.data_size += bytes as u64 + 8;
         self.smallest = Some(self.smallest.map_or(sequence, |one| one.min(sequence)));
         self.largest = self.largest.max(Some(sequence));
+    }
+
+    /// That the counters of a sealed table say the same.
+    pub fn agrees(&self, stats: &Stats) -> Check {
+        let counted = Self {
+            entries: stats.entries,
+            deletions: stats.deletions,
+            merges: stats.merges,
+            range_deletions: stats.range_deletions,
+            data_size: stats.data_size,
+            smallest: stats.first_sequence,
+            largest: stats.largest_sequence,
+        };
+        if counted != *self {
+            return Err(format!("the table holds {self:?}, and counts {stats:?}"));
+        }
+        Ok(())
     }
 }
 

@@ -79,6 +79,32 @@ pub trait Fault: Default + Send + Sync + 'static {
     fn publishes_early(&self) -> bool {
         false
     }
+    /// An update is acknowledged, but not done.
+    fn forgets_update(&self, _number: u64) -> bool {
+        false
+    }
+    /// The number with which an update is really done.
+    fn update_number(&self, number: u64) -> u64 {
+        number
+    }
+    /// What becomes of a value that was copied out.
+    fn copied(&self, _value: &mut Vec<u8>) {}
+    /// What becomes of the bytes that a table beside the row counts.
+    fn counted(&self, data_size: u64) -> u64 {
+        data_size
+    }
+    /// Tables that should overwrite have another policy.
+    fn overwriting(&self) -> DuplicatePolicy {
+        DuplicatePolicy::Overwrite
+    }
+    /// What becomes of an entry that may have been overwritten.
+    fn overwritten<'t>(&self, entry: EntryRef<'t>) -> EntryRef<'t> {
+        entry
+    }
+    /// The timestamp that reads really use.
+    fn timestamp(&self, timestamp: u64) -> u64 {
+        timestamp
+    }
     /// How a batch is aborted.
     fn abort(&self, reservation: Reservation<'_>) {
         drop(reservation);

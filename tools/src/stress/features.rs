@@ -19,11 +19,17 @@ pub enum Feature {
     Checks,
     /// Tables that keep the first of two duplicates.
     Duplicates,
+    /// Values that are updated where they are.
+    InPlace,
+    /// Tables that overwrite entries.
+    Overwrite,
+    /// Keys with timestamps.
+    Timestamps,
 }
 
 /// The parts that a run drives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Features(u8);
+pub struct Features(u16);
 
 impl Features {
     /// All of them but these.
@@ -62,10 +68,13 @@ mod tests {
                 "sequencer",
                 "statistics",
                 "checks",
-                "duplicates"
+                "duplicates",
+                "in-place",
+                "overwrite",
+                "timestamps"
             ]
         );
-        assert_eq!(Features::without(&[]).names().len(), 7);
+        assert_eq!(Features::without(&[]).names().len(), 10);
         assert!(
             Features::without(Feature::value_variants())
                 .names()

@@ -13,6 +13,7 @@
 //!   [`audit`]s. [`walk`] checks cursors step by
 //!   step, [`visible`] those over visible keys, [`statistics`] samples and
 //!   estimates.
+//! * [`beside`] are tables of other kinds that the same threads drive.
 //! * [`fault`] is where a fault can be planted, [`features`] what a run may
 //!   leave out.
 //!
@@ -20,6 +21,7 @@
 //! It does not fix how the threads interleave.
 
 mod audit;
+mod beside;
 mod clock;
 mod deletions;
 mod fault;
@@ -199,7 +201,7 @@ fn check_the_rest<F: Fault>(world: &World<F>, tally: &mut Tally) {
         while let Some(walk) = world.take_walk(0) {
             scan::go_on(worker, walk, u64::MAX)?;
         }
-        Ok(())
+        world.beside.close(&mut worker.tally)
     };
     if let Err(what) = check(&mut worker) {
         world.violate(format!("after the run: {what}"));

@@ -1,5 +1,6 @@
 //! Faults planted on purpose: the oracle has to catch each of them.
 
+mod beside;
 mod features;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,6 +70,9 @@ fn honest_table_passes_whatever_is_left_out() {
         assert_eq!(count("sample"), features.has(Feature::Statistics));
         assert_eq!(count("duplicate_kept"), features.has(Feature::Duplicates));
         assert_eq!(count("damage_rejected"), features.has(Feature::Checks));
+        assert_eq!(count("update_in_place"), features.has(Feature::InPlace));
+        assert_eq!(count("overwrite_write"), features.has(Feature::Overwrite));
+        assert_eq!(count("stamped_write"), features.has(Feature::Timestamps));
     }
 }
 

@@ -108,6 +108,30 @@ operations! {
     VisibleScan "visible_scan" Common,
     /// Stretches read by cursors that own their table.
     OwnedIterator "owned_iterator" Common,
+    /// Updates in place.
+    UpdateInPlace "update_in_place" Common InPlace,
+    /// Updates that added an entry.
+    UpdateAdded "update_added" Rare InPlace,
+    /// Updates that came after one with a larger number.
+    UpdateSuperseded "update_superseded" Rare InPlace,
+    /// Updates in place by a callback.
+    UpdateWith "update_with" Common InPlace,
+    /// Reads and scans beside updates in place.
+    InPlaceRead "in_place_read" Common InPlace,
+    /// Tables with updates in place that were compared with what was written.
+    InPlaceTable "in_place_table" Rare InPlace,
+    /// Entries written to a table that overwrites: first versions, and others.
+    OverwriteWrite "overwrite_write" Common Overwrite,
+    /// Reads and scans of such a table.
+    OverwriteRead "overwrite_read" Common Overwrite,
+    /// Such tables that were compared with what was written.
+    OverwriteTable "overwrite_table" Rare Overwrite,
+    /// Entries written with a timestamp.
+    StampedWrite "stamped_write" Common Timestamps,
+    /// Reads and walks at a timestamp.
+    StampedRead "stamped_read" Common Timestamps,
+    /// Tables with timestamps that were compared with what was written.
+    StampedTable "stamped_table" Rare Timestamps,
     /// Tables sealed and replaced.
     Rotate "rotate" Rare,
     /// Sealed tables compared with their ledger, entry by entry.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use verimem::sequencer::ReadView;
 
+use super::beside::{self, Hands};
 use super::fault::Fault;
 use super::oracle::Check;
 use super::rng::{Rng, hash};
@@ -40,6 +41,9 @@ pub fn roles(index: usize, threads: usize) -> &'static [Role] {
 /// Operations between two looks for another table to read.
 const VIEW_LIFE: u64 = 64;
 
+/// One in so many turns goes to a table beside the row.
+const BESIDE: u64 = 24;
+
 /// The state of one thread.
 pub struct Worker<'w, F> {
     /// What all threads share.
@@ -56,6 +60,10 @@ pub struct Worker<'w, F> {
     pub last: Option<(Arc<Generation<F>>, u64)>,
     /// The newest number that this thread saw published.
     pub published: u64,
+    /// Which thread this is.
+    pub index: usize,
+    /// The tables beside the row that this thread holds.
+    pub hands: Hands<F>,
     /// Room for a batch's values.
     pub values: Vec<u8>,
 }
@@ -72,6 +80,8 @@ impl<'w, F: Fault> Worker<'w, F> {
             current,
             last: None,
             published: 0,
+            index,
+            hands: Hands::default(),
             values: Vec::new(),
         }
     }
@@ -91,10 +101,16 @@ impl<'w, F: Fault> Worker<'w, F> {
                 self.world.violate(format!("{role:?} thread: {what}"));
             }
         }
+        if let Err(what) = beside::leave(self) {
+            self.world.violate(what);
+        }
         progress.store(self.tally.operations(), Ordering::Relaxed);
     }
 
     fn step(&mut self, role: Role) -> Check {
+        if self.rng.one_in(BESIDE) {
+            return beside::step(self, role == Role::Write);
+        }
         match role {
             Role::Write if self.world.waiting() > 1 => audit::check_one(self),
             Role::Write => write::step(self),

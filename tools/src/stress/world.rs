@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use verimem::Error;
 use verimem::sequencer::ReadView;
 
+use super::beside::Beside;
 use super::clock::Clock;
 use super::fault::Fault;
 use super::features::{Feature, Features};
@@ -41,6 +42,8 @@ pub struct World<F> {
     pub features: Features,
     /// What sequence numbers write.
     pub plan: Plan,
+    /// Tables of other kinds.
+    pub beside: Beside<F>,
     order: Order,
     fault: F,
     /// Set when the threads should end.
@@ -74,6 +77,7 @@ impl<F: Fault> World<F> {
             seed,
             features,
             plan: Plan::new(seed, features),
+            beside: Beside::new(seed, features)?,
             order,
             fault,
             stop: AtomicBool::new(false),

@@ -37,11 +37,11 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
             let way = *worker.rng.choose(&[Way::Exclusive, Way::ExclusiveAtOnce]);
             group(worker, way, count)
         }
-        27..29 => {
+        27 => {
             let count = 2 + worker.rng.below(31);
             group(worker, Way::Hinted, count)
         }
-        29 => duplicate(worker),
+        28 | 29 => duplicate(worker),
         30 if worker.world.features.has(Feature::Checks) && worker.rng.one_in(2) => damaged(worker),
         30 => duplicate(worker),
         _ => knock(worker),

@@ -222,9 +222,8 @@ impl Model {
     }
 
     pub fn update(&mut self, sequence: u64, key: &[u8], value: &[u8]) -> Result<Updated, Refused> {
-        if let Some(entry) = self.updatable(sequence, key)
-            && entry.last > sequence
-        {
+        let entry = self.updatable(sequence, key);
+        if entry.is_some_and(|entry| entry.last > sequence) {
             return Ok(Updated::Superseded);
         }
         self.update_with(sequence, key, value, Decision::Replace)
@@ -240,13 +239,13 @@ impl Model {
         if decision == Decision::Keep {
             return Ok(Updated::Kept);
         }
-        if decision == Decision::Replace
-            && let Some(entry) = self.updatable(sequence, key)
-            && value.len() <= entry.room
-        {
-            entry.value = value.to_vec();
-            entry.last = entry.last.max(sequence);
-            return Ok(Updated::InPlace);
+        if decision == Decision::Replace {
+            let entry = self.updatable(sequence, key);
+            if let Some(entry) = entry.filter(|entry| value.len() <= entry.room) {
+                entry.value = value.to_vec();
+                entry.last = entry.last.max(sequence);
+                return Ok(Updated::InPlace);
+            }
         }
         let added = self.add(sequence, Kind::VALUE, key, value, 0)?;
         Ok(if added { Updated::Added } else { Updated::Kept })

@@ -158,34 +158,54 @@ impl<F: Fault> InPlace<F> {
         Ok(true)
     }
 
+    /// Increases counters by a callback, which sometimes takes its time.
     fn increase(&self, turn: &mut Turn<'_>) -> Check<bool> {
-        let rank = turn.rng.below(COUNTERS);
         let Some(mut writer) = accepted(self.table.writer(), "writer")? else {
             return Ok(false);
         };
-        let number = self.take_number();
-        self.begun[rank as usize].fetch_add(1, Ordering::Relaxed);
-        let mut seen = Err("the callback was not called".to_owned());
-        let updated = writer.update_with(number, &counter(rank), |existing, value| {
-            seen = match existing {
-                Lookup::Found { value, .. } => count_of(value),
-                other => Err(format!("an increment meets {other:?}")),
-            };
-            let Ok(count) = seen else {
-                return Decision::Keep;
-            };
-            value.extend_from_slice(&count_value(count + 1));
-            Decision::Replace
-        });
-        match accepted(updated, "update_with")? {
-            None => return Ok(false),
-            Some(Updated::InPlace) => seen?,
-            Some(other) => return seen.and_then(|_| Err(format!("an increment is {other:?}"))),
-        };
-        // Release: who learns of the increment reads after it.
-        self.counted[rank as usize].fetch_add(1, Ordering::Release);
-        turn.tally.add(Op::UpdateWith, 1);
+        for _ in 0..=turn.rng.below(4) {
+            let (rank, slowly) = (turn.rng.below(COUNTERS), turn.rng.one_in(8));
+            let number = self.take_number();
+            self.begun[rank as usize].fetch_add(1, Ordering::Relaxed);
+            let mut seen = Err("the callback was not called".to_owned());
+            let updated = writer.update_with(number, &counter(rank), |existing, value| {
+                seen = self.present(rank, &existing, slowly);
+                let Ok(count) = seen else {
+                    return Decision::Keep;
+                };
+                value.extend_from_slice(&count_value(count + 1));
+                Decision::Replace
+            });
+            match (accepted(updated, "update_with")?, seen) {
+                (None, _) => return Ok(false),
+                (Some(Updated::InPlace), Ok(_)) => {}
+                (Some(other), seen) => {
+                    return seen.and_then(|_| Err(format!("an increment is {other:?}")));
+                }
+            }
+            // Release: who learns of the increment reads after it.
+            self.counted[rank as usize].fetch_add(1, Ordering::Release);
+            turn.tally.add(Op::UpdateWith, 1);
+        }
         Ok(true)
+    }
+
+    /// The count that an increment meets; while its turn lasts, nobody changes it.
+    fn present(&self, rank: u64, existing: &Lookup<'_>, slowly: bool) -> Check<u64> {
+        let Lookup::Found { value, .. } = existing else {
+            return Err(format!("an increment meets {existing:?}"));
+        };
+        let count = count_of(value)?;
+        if slowly {
+            std::thread::yield_now();
+            let again = self.count(rank)?;
+            if again != count {
+                return Err(format!(
+                    "counter {rank} is {again}, {count} when the turn began"
+                ));
+            }
+        }
+        Ok(count)
     }
 
     /// The value of an answer, as the fault leaves it.

@@ -4,7 +4,7 @@ use verimem_model::Duplicates;
 
 use crate::Config;
 
-/// What is wrong with a [`Faulty`] table.
+/// What is wrong with a [`Faulty`](crate::Faulty) table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// `get` sees one sequence number too many.

@@ -108,7 +108,7 @@ fn g2_a_failing_merge_is_reported_and_changes_nothing() {
 
 /// Says that one operand is enough, and counts what it is given.
 #[derive(Debug)]
-struct Latest;
+pub(in crate::memtable) struct Latest;
 
 impl MergeOperator for Latest {
     fn name(&self) -> &str {

@@ -9,7 +9,7 @@ mod hostile;
 mod kinds;
 #[cfg(target_os = "linux")]
 mod memory;
-mod merges;
+pub(super) mod merges;
 mod overwrite;
 mod ranges;
 mod sample;

@@ -3,6 +3,7 @@
 
 mod damage;
 mod hostile;
+mod walks;
 
 use std::vec;
 use std::vec::Vec;

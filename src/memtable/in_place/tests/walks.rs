@@ -105,6 +105,12 @@ fn w4_the_table_tells_about_itself() {
     table.delete_range(11, b"a", b"c").unwrap();
     let deletions = table.range_deletions(0..=11).unwrap();
     assert_eq!(deletions.len(), 1);
+    let range = table.approximate_range(b"b", b"d");
+    assert_eq!(
+        (range.entries, range.bytes),
+        (2, 24),
+        "G7: of ten bytes each, and a range deletion"
+    );
     let empty = small().in_place().build().unwrap();
     assert!(empty.is_empty() && !table.is_empty());
     assert_ne!(table.id(), empty.id());
@@ -151,6 +157,17 @@ fn w2_a_batch_ends_where_it_is_refused() {
     let refused = table.writer().unwrap().add_batch(&entries).unwrap_err();
     assert_eq!(refused.added, 1);
     assert!(matches!(refused.error, Error::SequenceTooLarge { .. }));
+    assert_eq!(table.stats().entries, 1);
+    assert_eq!(value(&table, b"a", 9).as_deref(), Some(&b"v"[..]));
+
+    // One whose value finds no place, too.
+    let table = small().capacity(Some(16 << 10)).in_place().build().unwrap();
+    let large = vec![0; 20 << 10];
+    let mut entries = [entry(1, &b"a"[..]), entry(2, b"b"), entry(3, b"c")];
+    entries[1].value = &large;
+    let refused = table.writer().unwrap().add_batch(&entries).unwrap_err();
+    assert_eq!(refused.added, 1);
+    assert!(matches!(refused.error, Error::Full { .. }));
     assert_eq!(table.stats().entries, 1);
     assert_eq!(value(&table, b"a", 9).as_deref(), Some(&b"v"[..]));
 }

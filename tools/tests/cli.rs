@@ -247,19 +247,31 @@ fn stress_passes_and_counts() {
 fn stress_leaves_out_what_it_is_told_to() {
     let arguments = ["stress", "--seconds", "0.2", "--format", "json"];
     let report = json(&assert_status(&arguments, 0));
-    let all = "range-deletions merges sequencer filter statistics";
-    let all: Vec<_> = all.split(' ').map(Value::from).collect();
-    assert_eq!(report["features"], Value::from(all));
+    let all = serde_json::json!([
+        "range-deletions",
+        "merges",
+        "sequencer",
+        "filter",
+        "statistics",
+        "checks",
+        "duplicates",
+        "in-place",
+        "overwrite",
+        "timestamps",
+    ]);
+    assert_eq!(report["features"], all);
     let less = [
         "--without",
         "merges,sequencer",
         "--without",
         "range-deletions",
+        "--without",
+        "in-place,overwrite,timestamps",
     ];
     let report = json(&assert_status(&[&arguments[..], &less].concat(), 0));
     assert_eq!(
         report["features"],
-        serde_json::json!(["filter", "statistics"])
+        serde_json::json!(["filter", "statistics", "checks", "duplicates"])
     );
     for kind in ["range_delete", "get_merged", "fold", "batch_aborted"] {
         assert_eq!(report["kinds"][kind], 0, "{report}");

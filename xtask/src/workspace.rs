@@ -12,10 +12,10 @@ impl Workspace {
     /// The workspace that holds xtask: cargo names xtask's own folder when it
     /// runs it; a copied binary looks upwards from the current directory.
     pub fn find() -> Result<Self, String> {
-        if let Some(manifest) = env::var_os("CARGO_MANIFEST_DIR") {
-            if let Some(root) = Path::new(&manifest).parent().filter(|p| is_root(p)) {
-                return Ok(Self::at(root));
-            }
+        if let Some(manifest) = env::var_os("CARGO_MANIFEST_DIR")
+            && let Some(root) = Path::new(&manifest).parent().filter(|p| is_root(p))
+        {
+            return Ok(Self::at(root));
         }
         let here = env::current_dir().map_err(|e| format!("no current directory: {e}"))?;
         here.ancestors()

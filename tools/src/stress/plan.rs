@@ -158,7 +158,9 @@ impl Plan {
     /// The kind that `sequence` writes.
     pub fn kind(&self, sequence: u64) -> Kind {
         let h = hash(&[self.seed, sequence, 1]);
-        if self.range_deletions && (h >> 32) % self.between_ranges(sequence >> SLOT_BITS) == 0 {
+        if self.range_deletions
+            && (h >> 32).is_multiple_of(self.between_ranges(sequence >> SLOT_BITS))
+        {
             return Kind::RANGE_DELETION;
         }
         match h % 64 {
@@ -198,7 +200,7 @@ impl Plan {
     /// behind the last one that is.
     fn push_end(&self, sequence: u64, out: &mut Vec<u8>) {
         let range = self.range(sequence);
-        let behind = hash(&[self.seed, sequence, 9]) % 2 == 0;
+        let behind = hash(&[self.seed, sequence, 9]).is_multiple_of(2);
         if u64::from(range.end) == KEYS || (behind && !range.is_empty()) {
             out.extend_from_slice(self.key(range.end - 1));
             out.push(0);
@@ -301,7 +303,7 @@ fn key_of_id(seed: u64, id: u64) -> Vec<u8> {
         return Vec::new();
     }
     // One level deep only: the neighbour of a multiple of five is none.
-    let mut key = if id % 5 == 0 {
+    let mut key = if id.is_multiple_of(5) {
         key_of_id(seed, id - 1)
     } else {
         Vec::new()

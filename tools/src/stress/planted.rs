@@ -201,7 +201,7 @@ struct CorruptsEntries;
 
 impl Fault for CorruptsEntries {
     fn entry<'t>(&self, mut entry: EntryRef<'t>) -> EntryRef<'t> {
-        if entry.sequence % 512 == 0 && entry.value.len() > 1 {
+        if entry.sequence.is_multiple_of(512) && entry.value.len() > 1 {
             entry.value = &entry.value[..entry.value.len() - 1];
         }
         entry
@@ -218,7 +218,7 @@ struct SwapsKinds;
 
 impl Fault for SwapsKinds {
     fn entry<'t>(&self, mut entry: EntryRef<'t>) -> EntryRef<'t> {
-        if entry.sequence % 512 == 0 && entry.kind == Kind::DELETION {
+        if entry.sequence.is_multiple_of(512) && entry.kind == Kind::DELETION {
             entry.kind = Kind::SINGLE_DELETION;
         }
         entry

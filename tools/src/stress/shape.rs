@@ -18,7 +18,7 @@ fn limit(seed: u64, number: u64) -> u64 {
     // The first ones are small, so that short runs rotate too.
     match number {
         0..4 => 1_000,
-        _ if h % 8 == 0 => 60_000,
+        _ if h.is_multiple_of(8) => 60_000,
         _ => 2_000 + h % 20_000,
     }
 }

@@ -91,7 +91,7 @@ impl<'w, F: Fault> Worker<'w, F> {
     pub fn run(&mut self, roles: &[Role], progress: &AtomicU64) {
         let mut turn = 0u64;
         while !self.world.stopping() {
-            if turn % VIEW_LIFE == 0 {
+            if turn.is_multiple_of(VIEW_LIFE) {
                 self.change_view();
                 progress.store(self.tally.operations(), Ordering::Relaxed);
             }

@@ -173,7 +173,7 @@ impl<F: Fault> World<F> {
         // Both orders are legal, and writers race with each in another way:
         // they meet a sealed table without successor, or straggle into an old
         // table that is being sealed.
-        let seal_first = hash(&[self.seed, number, 3]) % 2 == 0;
+        let seal_first = hash(&[self.seed, number, 3]).is_multiple_of(2);
         if seal_first {
             self.seal(old)?;
         }

@@ -48,7 +48,7 @@ fn key(sequence: u64) -> [u8; 2] {
 }
 
 fn is_contested(sequence: u64) -> bool {
-    sequence / KEYS % 4 == 0
+    (sequence / KEYS).is_multiple_of(4)
 }
 
 impl<F: Fault> Overwritten<F> {

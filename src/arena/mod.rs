@@ -57,8 +57,8 @@ pub use concurrent::ConcurrentArena;
 pub use options::ArenaOptions;
 pub use pool::ArenaPool;
 pub(crate) use space::{Space, SpaceView};
-pub(crate) use ticket::Memory;
-pub use ticket::Ticket;
+
+pub use ticket::{Memory, Ticket};
 
 use core::ptr::NonNull;
 

@@ -64,10 +64,23 @@ impl Allocate for Ticket<'_> {
 }
 
 /// Where one writer allocates: from its ticket if it has one, else from the arena.
+///
+/// What a representation makes its entries of; what it allocates is accounted for.
 #[derive(Debug)]
-pub(crate) struct Memory<'a> {
+pub struct Memory<'a> {
     pub(crate) arena: &'a ConcurrentArena,
     pub(crate) ticket: Option<Ticket<'a>>,
+}
+
+impl Memory<'_> {
+    /// Allocates `bytes` at a multiple of [`UNIT`]. Zero bytes are allocated as one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`], [`Error::OutOfMemory`]; nothing is taken then.
+    pub fn allocate(&mut self, bytes: usize) -> Result<Allocation> {
+        Allocate::allocate(self, bytes)
+    }
 }
 
 impl Allocate for Memory<'_> {

@@ -7,6 +7,7 @@
 use crossbeam_utils::CachePadded;
 
 use crate::error::{Error, Result};
+use crate::rep::Sharing;
 use crate::sync::ledger::{FAULT_MEMTABLE_IGNORE_SEAL, FAULT_MEMTABLE_NO_DRAIN};
 use crate::sync::{AtomicU64, Backoff, fault, ord, with_entered};
 
@@ -29,6 +30,15 @@ pub(super) enum Side {
 }
 
 impl Side {
+    /// Who else may be inserting.
+    #[inline(always)]
+    pub(super) fn sharing(self) -> Sharing {
+        match self {
+            Self::Shared => Sharing::Concurrent,
+            Self::Exclusive => Sharing::Exclusive,
+        }
+    }
+
     const fn weight(self) -> u64 {
         match self {
             Self::Shared => ONE,

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::key::{Comparator, Kind, SequenceNumber, Timestamp, split_timestamp};
 use crate::lookup::{Lookup, MergeBase};
 use crate::merge::value_to_merge;
+use crate::rep::MemTableRep;
 use crate::tombstones::Sight;
 use crate::visibility::Visibility;
 
@@ -16,7 +17,7 @@ use crate::visibility::Visibility;
 /// their base. Where it is not in the table, every add would else read all of them.
 const DEPTH: usize = 4;
 
-impl<C: Comparator> MemTable<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// Whether an exclusive writer folds entries of this kind.
     #[inline]
     pub(super) fn folds(&self, kind: Kind) -> bool {

@@ -7,7 +7,7 @@ use crate::key::{
     without_timestamp,
 };
 use crate::lookup::{Lookup, MergeBase};
-use crate::rep::Representation;
+use crate::rep::ReadRep;
 use crate::tombstones::Sight;
 use crate::visibility::{Visibility, sees};
 
@@ -26,7 +26,7 @@ pub(super) struct Query<'q, V> {
 pub(super) type Stamped<'a> = (Lookup<'a>, Option<Timestamp>);
 
 /// The newest entry of `user_key` that is to be seen, of whatever kind.
-pub(super) fn newest<R: Representation>(
+pub(super) fn newest<R: ReadRep>(
     rep: &R,
     user_key: &[u8],
     sight: &Sight<'_, impl Visibility>,
@@ -40,7 +40,7 @@ pub(super) fn newest<R: Representation>(
 /// The first entry of `user_key` from the snapshot on, or from the timestamp on where
 /// keys have timestamps: there, it may be newer than the snapshot.
 #[inline(always)]
-fn find<R: Representation>(
+fn find<R: ReadRep>(
     rep: &R,
     user_key: &[u8],
     sight: &Sight<'_, impl Visibility>,
@@ -54,7 +54,7 @@ fn find<R: Representation>(
 
 /// Verifies what such a search came by, as closely as the table was asked to.
 #[inline(always)]
-pub(super) fn verify_way<R: Representation>(
+pub(super) fn verify_way<R: ReadRep>(
     rep: &R,
     user_key: &[u8],
     sight: &Sight<'_, impl Visibility>,
@@ -70,7 +70,7 @@ pub(super) fn verify_way<R: Representation>(
 impl<'a> Lookup<'a> {
     /// What `rep` says, of which `part` takes what is wanted: no answer is moved about.
     #[inline]
-    pub(super) fn read<R: Representation, T>(
+    pub(super) fn read<R: ReadRep, T>(
         rep: &'a R,
         query: &Query<'_, impl Visibility>,
         enough: impl Fn(&[&[u8]]) -> bool,
@@ -99,7 +99,7 @@ impl<'a> Lookup<'a> {
     /// Reads the visible versions of a key from its newest on, until `enough` operands
     /// were read, newest first.
     #[inline]
-    pub(super) fn read_from<R: Representation, T>(
+    pub(super) fn read_from<R: ReadRep, T>(
         rep: &'a R,
         newest: Option<R::Position>,
         query: &Query<'_, impl Visibility>,
@@ -140,7 +140,7 @@ impl<'a> Lookup<'a> {
         })
     }
 
-    fn read_merge<R: Representation, V: Visibility>(
+    fn read_merge<R: ReadRep, V: Visibility>(
         mut versions: Versions<'a, '_, R, V>,
         mut position: R::Position,
         newest: EntryRef<'a>,
@@ -193,7 +193,7 @@ impl<'a> Lookup<'a> {
 }
 
 /// The versions of one key, from some position on.
-struct Versions<'a, 'k, R: Representation, V> {
+struct Versions<'a, 'k, R: ReadRep, V> {
     rep: &'a R,
     /// Without a timestamp.
     user_key: &'k [u8],
@@ -201,7 +201,7 @@ struct Versions<'a, 'k, R: Representation, V> {
     trail: R::Trail,
 }
 
-impl<'a, 'k, R: Representation, V: Visibility> Versions<'a, 'k, R, V> {
+impl<'a, 'k, R: ReadRep, V: Visibility> Versions<'a, 'k, R, V> {
     const STAMPED: bool = R::Comparator::TIMESTAMP_LEN != 0;
 
     #[inline(always)]

@@ -32,6 +32,7 @@ mod door;
 mod duplicates;
 mod filter;
 mod fold;
+mod handle;
 pub mod in_place;
 mod lookup;
 mod options;
@@ -60,6 +61,7 @@ pub use visible::VisibleIter;
 pub use writer::Writer;
 
 use core::fmt;
+use core::marker::PhantomData;
 use core::ops::Bound;
 
 use crate::arena::{ArenaUsage, ConcurrentArena};
@@ -71,7 +73,7 @@ use crate::key::{
 };
 use crate::lookup::Lookup;
 use crate::merge::MergeOperator;
-use crate::rep::{Cursor, Handle, ReadObserver, Representation, Sealed, SkipListRep};
+use crate::rep::{Cursor, MemTableRep, ReadObserver, ReadRep, SkipListRep};
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::sync::{Arc, fault};
 use crate::tombstones::{Sight, Tombstones};
@@ -97,8 +99,10 @@ use filter::Filter;
 /// assert_eq!(table.add(3, Kind::VALUE, b"fig", b""), Err(verimem::Error::Sealed));
 /// # Ok::<(), verimem::Error>(())
 /// ```
-pub struct MemTable<C = BytewiseComparator> {
-    rep: SkipListRep<C>,
+pub struct MemTable<C = BytewiseComparator, R = SkipListRep<C>> {
+    rep: R,
+    arena: Arc<ConcurrentArena>,
+    order: PhantomData<C>,
     reads: Option<ReadCounters>,
     id: u64,
     earliest_sequence: SequenceNumber,
@@ -130,7 +134,9 @@ impl<C: Comparator> MemTable<C> {
     pub fn with_comparator(comparator: C) -> MemTableBuilder<C> {
         MemTableBuilder::new(comparator)
     }
+}
 
+impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// Adds one entry: a concurrent batch of one. O(log n).
     ///
     /// # Errors
@@ -153,7 +159,7 @@ impl<C: Comparator> MemTable<C> {
     /// [`Error::Sealed`]; [`Error::Busy`] while an exclusive writer is inside;
     /// [`Error::OutOfMemory`].
     #[inline]
-    pub fn writer(&self) -> Result<Writer<'_, C>> {
+    pub fn writer(&self) -> Result<Writer<'_, C, R>> {
         Writer::concurrent(self)
     }
 
@@ -164,7 +170,7 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// [`Error::Sealed`]; [`Error::Busy`] while any writer is inside;
     /// [`Error::OutOfMemory`].
-    pub fn exclusive_writer(&self) -> Result<Writer<'_, C>> {
+    pub fn exclusive_writer(&self) -> Result<Writer<'_, C, R>> {
         Writer::exclusive(self)
     }
 
@@ -186,7 +192,7 @@ impl<C: Comparator> MemTable<C> {
     ///
     /// [`Error::SequenceTooLarge`].
     #[inline]
-    pub fn reader(&self, snapshot: SequenceNumber) -> Result<Reader<'_, C>> {
+    pub fn reader(&self, snapshot: SequenceNumber) -> Result<Reader<'_, C, Everything, R>> {
         Reader::new(self, snapshot)
     }
 
@@ -273,7 +279,7 @@ impl<C: Comparator> MemTable<C> {
     /// damage: where that matters, [`get_entry`](Self::get_entry) does.
     #[must_use]
     pub fn contains(&self, user_key: &[u8], sequence: SequenceNumber) -> bool {
-        let newest = Representation::find(&self.rep, user_key, sequence);
+        let newest = ReadRep::find(&self.rep, user_key, sequence);
         // SAFETY: the position came from this list.
         let newest = newest.and_then(|newest| unsafe { self.rep.key(newest) });
         newest.is_some_and(|(found, newest)| {
@@ -335,6 +341,7 @@ impl<C: Comparator> MemTable<C> {
         self.door.seal(self.id)?;
         // What remains as it is for want of memory is read all the same.
         let _ = self.tombstones.join_all(self.comparator());
+        self.rep.seal();
         self.arena().begin_release();
         Ok(())
     }
@@ -381,6 +388,12 @@ impl<C: Comparator> MemTable<C> {
         usage
     }
 
+    /// The representation that the table stands on.
+    #[must_use]
+    pub fn representation(&self) -> &R {
+        &self.rep
+    }
+
     /// The order of user keys.
     #[must_use]
     pub fn comparator(&self) -> &C {
@@ -397,7 +410,7 @@ impl<C: Comparator> MemTable<C> {
     }
 
     fn arena(&self) -> &ConcurrentArena {
-        self.rep.arena()
+        &self.arena
     }
 
     fn observer(&self) -> Option<&dyn ReadObserver> {
@@ -443,53 +456,12 @@ const _: () = {
     assert!(size_of::<Cursor<&MemTable>>() <= 128);
 };
 
-impl<C> Sealed for &MemTable<C> {}
-
-impl<C: Comparator> Handle for &MemTable<C> {
-    type Rep = SkipListRep<C>;
-
-    #[inline(always)]
-    fn rep(&self) -> &SkipListRep<C> {
-        &self.rep
-    }
-
-    #[inline(always)]
-    fn observer(&self) -> Option<&dyn ReadObserver> {
-        MemTable::observer(self)
-    }
-
-    #[inline(always)]
-    fn tombstones(&self) -> Option<&Tombstones> {
-        Some(&self.tombstones)
-    }
-}
-
-impl<C> Sealed for Arc<MemTable<C>> {}
-
-impl<C: Comparator> Handle for Arc<MemTable<C>> {
-    type Rep = SkipListRep<C>;
-
-    #[inline(always)]
-    fn rep(&self) -> &SkipListRep<C> {
-        &self.rep
-    }
-
-    #[inline(always)]
-    fn observer(&self) -> Option<&dyn ReadObserver> {
-        MemTable::observer(self)
-    }
-
-    #[inline(always)]
-    fn tombstones(&self) -> Option<&Tombstones> {
-        Some(&self.tombstones)
-    }
-}
-
-impl<C: Comparator> fmt::Debug for MemTable<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> fmt::Debug for MemTable<C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemTable")
             .field("id", &self.id)
             .field("comparator", &self.comparator().name())
+            .field("representation", &self.rep.name())
             .field("sealed", &self.is_sealed())
             .field("stats", &self.stats())
             .field("memory", &self.memory_usage())

@@ -1,6 +1,8 @@
 //! What a table can be told.
 
 use super::duplicates::DuplicatePolicy;
+use core::marker::PhantomData;
+
 use super::filter::{Filter, FilterOptions};
 use super::{Counters, Door, MemTable, ReadCounters};
 use crate::arena::{ArenaOptions, ArenaPool, Budget, ConcurrentArena};
@@ -10,7 +12,8 @@ use crate::key::{
     BytewiseComparator, Comparator, MAX_SEQUENCE_NUMBER, PrefixExtractor, SequenceNumber,
 };
 use crate::merge::MergeOperator;
-use crate::skiplist::{HeightSource, SkipList, SkipListOptions};
+use crate::rep::{MemTableRepFactory, RepContext, SkipListFactory};
+use crate::skiplist::{HeightSource, SkipListOptions};
 use crate::sync::{Arc, unique_id};
 use crate::tombstones::Tombstones;
 
@@ -28,8 +31,9 @@ use crate::tombstones::Tombstones;
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct MemTableBuilder<C = BytewiseComparator> {
+pub struct MemTableBuilder<C = BytewiseComparator, F = SkipListFactory> {
     comparator: C,
+    factory: F,
     arena: ArenaOptions,
     list: SkipListOptions,
     earliest_sequence: SequenceNumber,
@@ -44,6 +48,7 @@ impl<C: Comparator> MemTableBuilder<C> {
     pub(super) fn new(comparator: C) -> Self {
         Self {
             comparator,
+            factory: SkipListFactory,
             arena: ArenaOptions::default(),
             list: SkipListOptions::default(),
             earliest_sequence: 0,
@@ -52,6 +57,25 @@ impl<C: Comparator> MemTableBuilder<C> {
             max_successive_merges: 0,
             duplicates: DuplicatePolicy::Reject,
             filter: FilterOptions::default(),
+        }
+    }
+}
+
+impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
+    /// What the table stands on, [`SkipListFactory`] by default: the representation that
+    /// `factory` makes, which becomes part of the table's type.
+    pub fn representation<G: MemTableRepFactory<C>>(self, factory: G) -> MemTableBuilder<C, G> {
+        MemTableBuilder {
+            comparator: self.comparator,
+            factory,
+            arena: self.arena,
+            list: self.list,
+            earliest_sequence: self.earliest_sequence,
+            track_reads: self.track_reads,
+            merge_operator: self.merge_operator,
+            max_successive_merges: self.max_successive_merges,
+            duplicates: self.duplicates,
+            filter: self.filter,
         }
     }
 
@@ -291,7 +315,7 @@ impl<C: Comparator> MemTableBuilder<C> {
     ///
     /// [`Error::InvalidOption`] or [`Error::SequenceTooLarge`] for an option out
     /// of range; [`Error::OutOfMemory`].
-    pub fn build(self) -> Result<MemTable<C>> {
+    pub fn build(self) -> Result<MemTable<C, F::Rep>> {
         if self.earliest_sequence > MAX_SEQUENCE_NUMBER {
             return Err(Error::SequenceTooLarge {
                 sequence: self.earliest_sequence,
@@ -304,6 +328,7 @@ impl<C: Comparator> MemTableBuilder<C> {
             });
         }
         let (size, budget) = (self.arena.write_buffer_size, self.arena.budget.clone());
+        let prefix_extractor = self.filter.prefixes.clone();
         let filter = Filter::new(self.filter, size, budget.as_ref())?;
         if filter.is_some() && !C::EQUAL_BYTES {
             return Err(Error::InvalidOption {
@@ -312,9 +337,17 @@ impl<C: Comparator> MemTableBuilder<C> {
             });
         }
         let arena = Arc::new(ConcurrentArena::new(self.arena)?);
-        let cells = self.duplicates == DuplicatePolicy::Overwrite;
+        let rep = self.factory.create(RepContext {
+            arena: Arc::clone(&arena),
+            comparator: self.comparator,
+            list: self.list,
+            overwrites: self.duplicates == DuplicatePolicy::Overwrite,
+            prefix_extractor,
+        })?;
         Ok(MemTable {
-            rep: SkipList::with_cells(arena, self.comparator, self.list, cells)?,
+            rep,
+            arena,
+            order: PhantomData,
             reads: self.track_reads.then(ReadCounters::new).transpose()?,
             id: unique_id(),
             earliest_sequence: self.earliest_sequence,

@@ -5,28 +5,29 @@ use bytes::Bytes;
 use super::{Lookup, MemTable};
 use crate::error::Result;
 use crate::key::{Comparator, SequenceNumber};
+use crate::rep::MemTableRep;
 use crate::sync::Arc;
 
 /// A value inside of a table, and the table.
-struct Pinned<C> {
+struct Pinned<C, R> {
     /// Keeps `value` alive; never read.
-    _table: Arc<MemTable<C>>,
+    _table: Arc<MemTable<C, R>>,
     value: *const [u8],
 }
 
 // SAFETY: the pointer is to bytes that never change while the table lives, and
 // the table is `Send` and `Sync`.
-unsafe impl<C: Comparator> Send for Pinned<C> {}
+unsafe impl<C: Comparator, R: MemTableRep<Comparator = C>> Send for Pinned<C, R> {}
 
-impl<C> AsRef<[u8]> for Pinned<C> {
+impl<C, R> AsRef<[u8]> for Pinned<C, R> {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the value lies in the arena of the table, which `_table` keeps
-        // alive, and records never change (list invariant S1).
+        // SAFETY: the value was lent for as long as the table is shared, which `_table` sees
+        // to: it keeps the table alive, and where it is.
         unsafe { &*self.value }
     }
 }
 
-impl<C: Comparator> MemTable<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// The value of `user_key` at `snapshot`, without a copy: the bytes keep the
     /// table alive. `None` unless the answer of [`get`](Self::get) is
     /// [`Lookup::Found`].

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::Writer;
 use crate::error::{Error, Result};
 use crate::key::{Comparator, Kind, PrefixExtractor, SequenceNumber, without_timestamp};
+use crate::rep::MemTableRep;
 use crate::skiplist::Hint;
 use crate::sync::Arc;
 
@@ -93,7 +94,7 @@ impl PrefixHints {
     }
 }
 
-impl<C: Comparator> Writer<'_, C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> Writer<'_, C, R> {
     /// As [`add`](Self::add), near where the last entry with the same prefix was added.
     /// A key without a prefix is added as by [`add`](Self::add).
     ///

@@ -5,9 +5,10 @@ use core::ops::RangeInclusive;
 use super::MemTable;
 use crate::error::Result;
 use crate::key::{Comparator, SequenceNumber, Timestamp};
+use crate::rep::MemTableRep;
 use crate::tombstones::{Part, RangeDeletions};
 
-impl<C: Comparator> MemTable<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// Deletes all keys from `begin` on and before `end`, as of `sequence` (SPEC D1): a
     /// concurrent batch of one. Nothing happens if the two are equal. O(log n) on average,
     /// and linear in the number of range deletions at times.

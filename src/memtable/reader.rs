@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber, Timestamp, Version};
 use crate::lookup::Lookup;
 use crate::merge::Merged;
-use crate::rep::Representation;
+use crate::rep::{MemTableRep, ReadRep, SkipListRep};
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_HIDES_DELETION;
 use crate::tombstones::Sight;
@@ -33,16 +33,16 @@ pub(super) const GROUP: usize = 32;
 /// assert_eq!(reader.get(b"k")?, Lookup::NotFound);
 /// # Ok::<(), verimem::Error>(())
 /// ```
-pub struct Reader<'t, C: Comparator = BytewiseComparator, V = Everything> {
-    table: &'t MemTable<C>,
+pub struct Reader<'t, C: Comparator = BytewiseComparator, V = Everything, R = SkipListRep<C>> {
+    table: &'t MemTable<C, R>,
     snapshot: SequenceNumber,
     timestamp: Timestamp,
     visibility: V,
 }
 
-impl<'t, C: Comparator> Reader<'t, C> {
+impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Reader<'t, C, Everything, R> {
     #[inline]
-    pub(super) fn new(table: &'t MemTable<C>, snapshot: SequenceNumber) -> Result<Self> {
+    pub(super) fn new(table: &'t MemTable<C, R>, snapshot: SequenceNumber) -> Result<Self> {
         super::check_snapshot(snapshot)?;
         Ok(Self {
             table,
@@ -54,7 +54,7 @@ impl<'t, C: Comparator> Reader<'t, C> {
 
     /// The same, seeing only what `visibility` lets it see of the snapshot.
     #[must_use]
-    pub fn with_visibility<V: Visibility>(self, visibility: V) -> Reader<'t, C, V> {
+    pub fn with_visibility<V: Visibility>(self, visibility: V) -> Reader<'t, C, V, R> {
         Reader {
             table: self.table,
             snapshot: self.snapshot,
@@ -64,7 +64,7 @@ impl<'t, C: Comparator> Reader<'t, C> {
     }
 }
 
-impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
+impl<'t, C: Comparator, V: Visibility, R: MemTableRep<Comparator = C>> Reader<'t, C, V, R> {
     /// The snapshot.
     #[must_use]
     pub fn snapshot(&self) -> SequenceNumber {
@@ -252,7 +252,7 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
                 self.stamp(&mut admitted, &mut room)?;
             }
             let mut next = 0;
-            Representation::find_all(rep, &admitted, self.snapshot, |index, newest| {
+            ReadRep::find_all(rep, &admitted, self.snapshot, |index, newest| {
                 let place = places[index];
                 group[next..place].iter().for_each(|key| answer(key, None));
                 answer(group[place], newest);
@@ -287,7 +287,7 @@ impl<'t, C: Comparator, V: Visibility> Reader<'t, C, V> {
     }
 }
 
-impl<C: Comparator, V> fmt::Debug for Reader<'_, C, V> {
+impl<C: Comparator, V, R> fmt::Debug for Reader<'_, C, V, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
             .field("table", &self.table.id)

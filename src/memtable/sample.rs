@@ -4,7 +4,7 @@ use super::MemTable;
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{Comparator, Timestamp, with_timestamp};
-use crate::rep::{Cursor, Representation};
+use crate::rep::{Cursor, MemTableRep, ReadRep};
 use crate::skiplist::Reservoir;
 
 /// About how much lies in a range.
@@ -17,7 +17,7 @@ pub struct RangeStats {
     pub bytes: u64,
 }
 
-impl<C: Comparator> MemTable<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// About how many entries, and bytes, lie from `begin` on and before `end`. The count is
     /// exact if there are at most 64; beyond, it is an estimate from the towers, mostly within
     /// a factor of 1.5, at least 64 and at most what the table has. Bytes are the table's average
@@ -48,7 +48,7 @@ impl<C: Comparator> MemTable<C> {
         let newest = Timestamp::MAX;
         let count = with_timestamp(comparator, begin, newest, |begin| {
             with_timestamp(comparator, end, newest, |end| {
-                Ok(Representation::count_between(&self.rep, begin, end))
+                Ok(ReadRep::count_between(&self.rep, begin, end))
             })
         });
         let entries = count.unwrap_or(present).min(all.max(COUNTED));
@@ -78,7 +78,7 @@ impl<C: Comparator> MemTable<C> {
                 requested: count.saturating_mul(size_of::<EntryRef<'_>>()),
             })?;
         if count.saturating_mul(FEW) < all {
-            for position in Representation::sample(&self.rep, count)? {
+            for position in ReadRep::sample(&self.rep, count)? {
                 // SAFETY: the position came from this list.
                 sample.push(unsafe { self.rep.entry(position) }?);
             }

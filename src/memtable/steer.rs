@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::{
     Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber, Timestamp, with_timestamp, without_timestamp,
 };
-use crate::rep::{Cursor, Handle, Representation};
+use crate::rep::{Cursor, Handle, ReadRep};
 
 /// A key that is kept while the cursor moves.
 pub(super) type KeyBuffer = SmallVec<[u8; 64]>;
@@ -34,7 +34,7 @@ pub(super) fn keep_bound(bound: Bound<&[u8]>) -> Result<Bound<KeyBuffer>> {
 }
 
 /// The comparator behind a handle.
-pub(super) type Order<H> = <<H as Handle>::Rep as Representation>::Comparator;
+pub(super) type Order<H> = <<H as Handle>::Rep as ReadRep>::Comparator;
 
 /// Has a cursor go somewhere by a user key, with a timestamp if keys have any.
 #[inline(always)]

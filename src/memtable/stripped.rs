@@ -6,9 +6,9 @@ use super::MemTable;
 use crate::entry::EntryRef;
 use crate::error::Result;
 use crate::key::{Comparator, without_timestamp};
-use crate::rep::{Cursor, Handle, Representation};
+use crate::rep::{Cursor, Handle, MemTableRep, ReadRep};
 
-impl<C: Comparator> MemTable<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// All internal entries, without the timestamps of their keys.
     #[must_use]
     pub fn stripped(&self) -> Stripped<&Self> {
@@ -68,8 +68,7 @@ impl<H: Handle> Stripped<H> {
         }
         let entry = self.cursor.entry()?;
         Ok(entry.map(|entry| {
-            let user_key =
-                without_timestamp::<<H::Rep as Representation>::Comparator>(entry.user_key);
+            let user_key = without_timestamp::<<H::Rep as ReadRep>::Comparator>(entry.user_key);
             EntryRef { user_key, ..entry }
         }))
     }

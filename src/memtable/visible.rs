@@ -14,7 +14,7 @@ use crate::key::{
     without_timestamp,
 };
 use crate::lookup::Lookup;
-use crate::rep::{Cursor, Handle, Representation};
+use crate::rep::{Cursor, Handle, ReadRep};
 use crate::tombstones::{Cover, Fingers, Sight};
 use crate::visibility::{Everything, Visibility, sees};
 

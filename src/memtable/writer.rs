@@ -10,14 +10,14 @@ use super::MemTable;
 use super::counters::BatchCounts;
 use super::door::Side;
 use super::duplicates::DuplicatePolicy;
-use crate::arena::Memory;
 use crate::entry::{EntryRef, Protection, encoded_len};
 use crate::error::{Error, Result};
 use crate::key::{
     BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber, Version,
     split_timestamp,
 };
-use crate::skiplist::{BatchError, Hint, InsertContext, Sharing};
+use crate::rep::{MemTableRep, Memory, SkipListRep};
+use crate::skiplist::{BatchError, Hint};
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
 use crate::visibility::{Everything, Visibility};
@@ -64,10 +64,14 @@ const BATCH: usize = 16;
 /// # Ok::<(), verimem::Error>(())
 /// ```
 #[must_use = "a writer is inside of the table until it is dropped"]
-pub struct Writer<'t, C: Comparator = BytewiseComparator> {
-    table: &'t MemTable<C>,
+pub struct Writer<
+    't,
+    C: Comparator = BytewiseComparator,
+    R: MemTableRep<Comparator = C> = SkipListRep<C>,
+> {
+    table: &'t MemTable<C, R>,
     side: Side,
-    context: InsertContext,
+    context: R::Context,
     memory: Memory<'t>,
     counts: BatchCounts,
     /// What operands are folded with.
@@ -76,25 +80,25 @@ pub struct Writer<'t, C: Comparator = BytewiseComparator> {
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
-impl<'t, C: Comparator> Writer<'t, C> {
+impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
     #[inline(always)]
-    pub(super) fn concurrent(table: &'t MemTable<C>) -> Result<Self> {
+    pub(super) fn concurrent(table: &'t MemTable<C, R>) -> Result<Self> {
         Self::enter(table, Side::Shared)
     }
 
     #[inline(always)]
-    pub(super) fn exclusive(table: &'t MemTable<C>) -> Result<Self> {
+    pub(super) fn exclusive(table: &'t MemTable<C, R>) -> Result<Self> {
         Self::enter(table, Side::Exclusive)
     }
 
     // A writer is large: it is to be made where it stays.
     #[inline(always)]
-    fn enter(table: &'t MemTable<C>, side: Side) -> Result<Self> {
+    fn enter(table: &'t MemTable<C, R>, side: Side) -> Result<Self> {
         table.door.enter(side, table.id)?;
         Ok(Self {
             table,
             side,
-            context: InsertContext::new(),
+            context: R::Context::default(),
             memory: Memory {
                 arena: table.arena(),
                 ticket: None,
@@ -272,17 +276,11 @@ impl<'t, C: Comparator> Writer<'t, C> {
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let comparator = rep.comparator();
         let linked = || counts.count(comparator, entry);
-        let inserted = match self.side {
-            // SAFETY: any number of writers may insert concurrently; memory and
-            // context are the list's own.
-            Side::Shared => unsafe {
-                let context = &mut self.context;
-                rep.insert_near(Sharing::Concurrent, memory, context, entry, linked)
-            },
-            // SAFETY: the door lets one exclusive writer in at a time, and whoever
-            // is let in sees what the one before did (M1).
-            Side::Exclusive => unsafe { rep.insert_alone(memory, entry, linked) },
-        };
+        let (sharing, context) = (self.side.sharing(), &mut self.context);
+        // SAFETY: any number of writers may insert concurrently. The door lets one exclusive
+        // writer in at a time, and whoever is let in sees what the one before did (M1).
+        // Memory and context are the representation's own.
+        let inserted = unsafe { rep.insert(sharing, memory, context, entry, linked) };
         if fault(&FAULT_MEMTABLE_FILTER_AFTER_LINK) {
             self.table.announce_late(entry);
         }
@@ -383,15 +381,9 @@ impl<'t, C: Comparator> Writer<'t, C> {
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let comparator = rep.comparator();
         let linked = |entry: &EntryRef<'_>| counts.count(comparator, entry);
-        match self.side {
-            // SAFETY: as for `add`.
-            Side::Shared => unsafe {
-                let context = &mut self.context;
-                rep.insert_all(Sharing::Concurrent, memory, context, entries, linked)
-            },
-            // SAFETY: as for `add`.
-            Side::Exclusive => unsafe { rep.insert_all_alone(memory, entries, linked) },
-        }
+        let (sharing, context) = (self.side.sharing(), &mut self.context);
+        // SAFETY: as for `insert`.
+        unsafe { rep.insert_all(sharing, memory, context, entries, linked) }
     }
 
     /// Adds entries one by one: there are range deletions among them, operands to be
@@ -430,13 +422,9 @@ impl<'t, C: Comparator> Writer<'t, C> {
         let (rep, memory, counts) = (&self.table.rep, &mut self.memory, &mut self.counts);
         let comparator = rep.comparator();
         let linked = || counts.count(comparator, &entry);
-        let sharing = match self.side {
-            Side::Shared => Sharing::Concurrent,
-            Side::Exclusive => Sharing::Exclusive,
-        };
-        // SAFETY: the door keeps other writers out of an exclusive one's way (M1);
-        // the memory is the list's own.
-        let inserted = unsafe { rep.insert_hinted(sharing, memory, hint, &entry, linked) };
+        let sharing = self.side.sharing();
+        // SAFETY: as for `insert`.
+        let inserted = unsafe { rep.insert_with_hint(sharing, memory, hint, &entry, linked) };
         self.settle(inserted, &entry)
     }
 
@@ -472,7 +460,7 @@ impl<'t, C: Comparator> Writer<'t, C> {
     }
 }
 
-impl<C: Comparator> Drop for Writer<'_, C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> Drop for Writer<'_, C, R> {
     fn drop(&mut self) {
         self.memory.ticket = None;
         self.table.counters.fold(&self.counts);
@@ -480,7 +468,7 @@ impl<C: Comparator> Drop for Writer<'_, C> {
     }
 }
 
-impl<C: Comparator> fmt::Debug for Writer<'_, C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> fmt::Debug for Writer<'_, C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer")
             .field("table", &self.table.id)

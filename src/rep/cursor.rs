@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Representation, Sealed};
+use super::{ReadRep, Sealed};
 use crate::entry::EntryRef;
 use crate::error::{Corruption, Result};
 use crate::key::SequenceNumber;
@@ -13,7 +13,7 @@ use crate::tombstones::Tombstones;
 /// a memtable. Always the same representation, at the same address.
 pub trait Handle: Sealed {
     /// What it keeps alive.
-    type Rep: Representation;
+    type Rep: ReadRep;
 
     /// The representation.
     fn rep(&self) -> &Self::Rep;
@@ -40,9 +40,9 @@ pub trait ReadObserver: Sealed {
     fn step(&self);
 }
 
-impl<R: Representation> Sealed for &R {}
+impl<R: ReadRep> Sealed for &R {}
 
-impl<R: Representation> Handle for &R {
+impl<R: ReadRep> Handle for &R {
     type Rep = R;
 
     #[inline(always)]
@@ -51,9 +51,9 @@ impl<R: Representation> Handle for &R {
     }
 }
 
-impl<R: Representation> Sealed for Arc<R> {}
+impl<R: ReadRep> Sealed for Arc<R> {}
 
-impl<R: Representation> Handle for Arc<R> {
+impl<R: ReadRep> Handle for Arc<R> {
     type Rep = R;
 
     #[inline(always)]
@@ -87,8 +87,8 @@ impl<R: Representation> Handle for Arc<R> {
 /// ```
 pub struct Cursor<H: Handle> {
     handle: H,
-    position: Option<<H::Rep as Representation>::Position>,
-    trail: <H::Rep as Representation>::Trail,
+    position: Option<<H::Rep as ReadRep>::Position>,
+    trail: <H::Rep as ReadRep>::Trail,
     /// Why the cursor is at no entry, if that is not the end; only in a representation
     /// that is checked.
     damage: Option<Corruption>,
@@ -137,8 +137,8 @@ impl<H: Handle> Cursor<H> {
     fn verify(
         &mut self,
         sought: Option<(&[u8], SequenceNumber)>,
-        before: Option<<H::Rep as Representation>::Position>,
-        after: Option<<H::Rep as Representation>::Position>,
+        before: Option<<H::Rep as ReadRep>::Position>,
+        after: Option<<H::Rep as ReadRep>::Position>,
     ) {
         let rep = self.handle.rep();
         let way = sought.map_or(Ok(()), |(user_key, sequence)| {
@@ -252,7 +252,7 @@ impl<H: Handle> Cursor<H> {
     /// Verifies a step back: it may have been a search for the place it began at.
     #[cold]
     #[inline(never)]
-    fn verify_prev(&mut self, from: <H::Rep as Representation>::Position) {
+    fn verify_prev(&mut self, from: <H::Rep as ReadRep>::Position) {
         let rep = self.handle.rep();
         // SAFETY: the position came from this handle's representation.
         let sought = unsafe { rep.key(from) };
@@ -291,7 +291,7 @@ impl<H: Handle> Cursor<H> {
     }
 
     #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(crate) fn trail(&self) -> &<H::Rep as Representation>::Trail {
+    pub(crate) fn trail(&self) -> &<H::Rep as ReadRep>::Trail {
         &self.trail
     }
 
@@ -301,7 +301,7 @@ impl<H: Handle> Cursor<H> {
     }
 }
 
-impl<'a, R: Representation> Cursor<&'a R> {
+impl<'a, R: ReadRep> Cursor<&'a R> {
     /// As [`entry`](Self::entry), borrowed for as long as the representation is.
     ///
     /// # Errors

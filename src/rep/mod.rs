@@ -5,165 +5,151 @@
 //! [`Cursor`] pairs a position with something that keeps the representation
 //! alive, a reference or an `Arc`, so that borrowed and owned cursors are one
 //! type (SPEC S5, S7).
+//!
+//! A table is told which one to stand on by a [`MemTableRepFactory`], through
+//! [`MemTableBuilder::representation`](crate::MemTableBuilder::representation).
+//! The representation is part of the table's type, so that calls of it are direct.
 
 mod cursor;
+mod factory;
+mod read;
 mod skiplist;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
+pub use crate::arena::Memory;
+pub use crate::skiplist::Sharing;
 pub use cursor::{Cursor, Handle, ReadObserver};
+pub use factory::{MemTableRepFactory, RepContext};
+pub use read::ReadRep;
 pub(crate) use sealed::Sealed;
-pub use skiplist::SkipListRep;
+pub use skiplist::{SkipListFactory, SkipListRep};
 
 use core::fmt::Debug;
 
 use crate::entry::EntryRef;
-use crate::error::{Corruption, Result};
-use crate::key::{Comparator, SequenceNumber};
+use crate::error::{Corruption, Error, Result};
+use crate::skiplist::{BatchError, Hint};
 
 mod sealed {
     /// Implemented inside of this crate only.
     pub trait Sealed {}
 }
 
-/// An ordered, insert-only structure of entries (SPEC R1).
+/// An ordered, insert-only structure of entries, as a memtable writes to it (SPEC R1). How
+/// it is read is [`ReadRep`].
 ///
-/// Entries ascend by user key in the order of the comparator, and by descending
-/// sequence number within a key. The trait is sealed: a position is trusted
-/// without a check.
-pub trait Representation: Sealed + Send + Sync + 'static {
-    /// The order of user keys.
-    type Comparator: Comparator;
-    /// Names an entry for as long as the representation lives.
-    type Position: Copy + Debug + PartialEq + Send + Sync + 'static;
+/// Any number of threads may insert at the same time, beside any number of readers, unless
+/// [`Sharing::Exclusive`] says that there is one writer. An entry that was inserted is found by
+/// all that learnt of it, and stays where it is, unchanged, until the representation is dropped.
+/// An error leaves nothing behind.
+///
+/// The trait is open: the example `own_representation` has another, in safe code.
+pub trait MemTableRep: ReadRep {
+    /// What a writer keeps from one insert to the next.
+    type Context: Debug + Default;
 
-    /// The order of user keys.
-    fn comparator(&self) -> &Self::Comparator;
+    /// The name under which it is known.
+    fn name(&self) -> &'static str;
 
-    /// What a cursor remembers of the way, so that its next step is cheaper. It
-    /// decides how long a step takes, never where it leads. The default knows
-    /// nothing.
-    type Trail: Clone + Debug + Default + Send + Sync + 'static;
-
-    /// Has a trail forget the way, since its cursor goes elsewhere. It keeps its memory.
-    fn forget(trail: &mut Self::Trail);
-
-    /// The first entry at or after `(user_key, sequence)`, if it is of that user key,
-    /// timestamps aside: without them, the newest one that is not newer than `sequence`.
-    fn find(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
-
-    /// As [`find`](Self::find) for each of the keys, which is quicker than one
-    /// after the other; `found` hears the answers in the order of the keys.
-    fn find_all(
-        &self,
-        keys: &[&[u8]],
-        sequence: SequenceNumber,
-        found: impl FnMut(usize, Option<Self::Position>),
-    );
-
-    /// The first entry at or after `(user_key, sequence)`.
-    fn seek(
-        &self,
-        trail: &mut Self::Trail,
-        user_key: &[u8],
-        sequence: SequenceNumber,
-    ) -> Option<Self::Position>;
-
-    /// The last entry at or before `(user_key, sequence)`.
-    fn seek_for_prev(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
-
-    /// The last entry before `(user_key, sequence)`.
-    fn seek_before(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
-
-    /// The first entry.
-    fn first(&self, trail: &mut Self::Trail) -> Option<Self::Position>;
-
-    /// The last entry.
-    fn last(&self) -> Option<Self::Position>;
-
-    /// An entry at random, if there is any.
-    fn random(&self) -> Option<Self::Position>;
-
-    /// Up to `count` different entries at random.
+    /// Inserts an entry; calls `linked` as soon as it can be found.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
-    fn sample(&self, count: usize) -> Result<Vec<Self::Position>>;
-
-    /// About how many entries lie from the first version of `begin` on and before that of
-    /// `end`.
-    fn count_between(&self, begin: &[u8], end: &[u8]) -> u64;
-
-    /// The entry after a position.
+    /// [`Error::Duplicate`] for a key and sequence number that are there; the limit that the entry
+    /// exceeds; [`Error::Full`], [`Error::OutOfMemory`].
     ///
     /// # Safety
     ///
-    /// `position` was returned by this representation, and the trail was used
-    /// with this representation only since it was made.
-    unsafe fn next(
+    /// With [`Sharing::Exclusive`], no other thread inserts at the same time, and all earlier
+    /// inserts happen before this one. `memory` is of the arena that the representation was made
+    /// with, and `context` was used with this representation only.
+    unsafe fn insert(
         &self,
-        trail: &mut Self::Trail,
-        position: Self::Position,
-    ) -> Option<Self::Position>;
+        sharing: Sharing,
+        memory: &mut Memory<'_>,
+        context: &mut Self::Context,
+        entry: &EntryRef<'_>,
+        linked: impl FnOnce(),
+    ) -> Result<()>;
 
-    /// The entry before a position.
-    ///
-    /// # Safety
-    ///
-    /// `position` was returned by this representation, and the trail was used
-    /// with this representation only since it was made.
-    unsafe fn prev(
-        &self,
-        trail: &mut Self::Trail,
-        position: Self::Position,
-    ) -> Option<Self::Position>;
-
-    /// The user key and sequence number at a position; `None` where its lengths are damaged,
-    /// which a [checked](Self::is_checked) representation notices.
-    ///
-    /// # Safety
-    ///
-    /// `position` was returned by this representation.
-    unsafe fn key(&self, position: Self::Position) -> Option<(&[u8], SequenceNumber)>;
-
-    /// True when there is anything to verify in what a reader comes by.
-    fn is_checked(&self) -> bool;
-
-    /// Verifies what a search for `(user_key, sequence)` comes by, as closely as the
-    /// representation was asked to (SPEC E10).
+    /// As [`insert`](Self::insert) for each of the entries, in their order, up to the first that
+    /// is refused.
     ///
     /// # Errors
     ///
-    /// [`Corruption`].
-    fn verify_path(&self, user_key: &[u8], sequence: SequenceNumber) -> Result<(), Corruption>;
-
-    /// Verifies two places that follow upon one another, or one without its neighbour.
-    ///
-    /// # Errors
-    ///
-    /// [`Corruption`].
+    /// As for [`insert`](Self::insert), with the number of entries before.
     ///
     /// # Safety
     ///
-    /// The positions were returned by this representation.
-    unsafe fn verify_step(
+    /// As for [`insert`](Self::insert).
+    unsafe fn insert_all(
         &self,
-        before: Option<Self::Position>,
-        after: Option<Self::Position>,
-    ) -> Result<(), Corruption>;
+        sharing: Sharing,
+        memory: &mut Memory<'_>,
+        context: &mut Self::Context,
+        entries: &[EntryRef<'_>],
+        mut linked: impl FnMut(&EntryRef<'_>),
+    ) -> core::result::Result<(), BatchError> {
+        for (added, entry) in entries.iter().enumerate() {
+            // SAFETY: passed on from the caller.
+            unsafe { self.insert(sharing, memory, context, entry, || linked(entry)) }
+                .map_err(|error| BatchError { added, error })?;
+        }
+        Ok(())
+    }
 
-    /// The entry at a position.
+    /// As [`insert`](Self::insert), near where the hint was last used. The default has no use for
+    /// hints.
     ///
     /// # Errors
     ///
-    /// [`Error::Corruption`](crate::Error::Corruption) when its checksum differs.
+    /// As for [`insert`](Self::insert), and [`Error::ForeignHint`].
     ///
     /// # Safety
     ///
-    /// `position` was returned by this representation.
-    unsafe fn entry(&self, position: Self::Position) -> Result<EntryRef<'_>>;
+    /// As for [`insert`](Self::insert).
+    unsafe fn insert_with_hint(
+        &self,
+        sharing: Sharing,
+        memory: &mut Memory<'_>,
+        hint: &mut Hint,
+        entry: &EntryRef<'_>,
+        linked: impl FnOnce(),
+    ) -> Result<()> {
+        let _ = hint;
+        let mut context = Self::Context::default();
+        // SAFETY: passed on from the caller; the context is new.
+        unsafe { self.insert(sharing, memory, &mut context, entry, linked) }
+    }
 
-    /// True when there is no entry.
-    fn is_empty(&self) -> bool;
+    /// Makes `entry` the newest version of the entry with its key and sequence number; returns
+    /// what it replaced, or how that is damaged. Asked for only if the representation was made
+    /// for it, see [`RepContext::overwrites`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`] where no such entry can be found, and by default.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert`](Self::insert).
+    unsafe fn overwrite(
+        &self,
+        memory: &mut Memory<'_>,
+        entry: &EntryRef<'_>,
+    ) -> Result<core::result::Result<EntryRef<'_>, Corruption>> {
+        let _ = (memory, entry);
+        Err(Error::Duplicate)
+    }
+
+    /// The most bytes of the arena that an entry can take.
+    ///
+    /// # Errors
+    ///
+    /// The limit that the lengths exceed.
+    fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize>;
+
+    /// Told once that no entry will be added any more: all inserts happen before the call.
+    fn seal(&self) {}
 }

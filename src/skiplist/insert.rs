@@ -10,7 +10,7 @@ use crate::key::{Comparator, MAX_SEQUENCE_NUMBER};
 
 /// Who else may be inserting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sharing {
+pub enum Sharing {
     /// Anybody: links change by compare-exchange.
     Concurrent,
     /// Nobody: links change by plain release stores.
@@ -19,7 +19,7 @@ pub(crate) enum Sharing {
 
 /// What an inserter keeps from one insert to the next.
 #[derive(Debug)]
-pub(crate) struct InsertContext {
+pub struct InsertContext {
     pub(super) splice: Splice,
     /// The node last inserted; 0 before the first.
     pub(super) last: Offset,
@@ -37,6 +37,13 @@ impl InsertContext {
             last_prefix: u32::MAX,
             run: true,
         }
+    }
+}
+
+impl Default for InsertContext {
+    #[inline(always)]
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -69,7 +69,7 @@ mod verify;
 
 pub use batch::BatchError;
 pub use height::{HeightSource, MAX_HEIGHT};
-pub(crate) use insert::{InsertContext, Sharing};
+pub use insert::{InsertContext, Sharing};
 pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;

@@ -8,7 +8,7 @@ use verimem::bloom::Bloom;
 use verimem::merge::{
     Associative, Max, MergeFailure, MergeOperator, Merged, Merger, StringAppend, UInt64Add,
 };
-use verimem::rep::{Cursor, Representation};
+use verimem::rep::{Cursor, ReadRep};
 use verimem::sequencer::{MAX_IN_FLIGHT, Sequencer};
 use verimem::skiplist::{SkipList, SkipListOptions};
 use verimem::{
@@ -44,7 +44,7 @@ fn list(paranoid_checks: bool) -> SkipList {
 fn s1_a_bare_list_is_written_and_read_in_every_way() {
     for paranoid_checks in [false, true] {
         let mut list = list(paranoid_checks);
-        assert!(Representation::is_empty(&list));
+        assert!(ReadRep::is_empty(&list));
         let empty = list.memory_usage().used;
         list.insert(&entry(b"b", 1)).expect("room");
         let mut hint = Hint::default();
@@ -63,7 +63,7 @@ fn s1_a_bare_list_is_written_and_read_in_every_way() {
         assert_eq!((refused.added, refused.error), (2, Error::Duplicate));
         let refused = list.insert_batch_exclusive(&[entry(b"g", 7), entry(b"g", 7)]);
         assert_eq!(refused.map_err(|refused| refused.added), Err(1));
-        assert!(list.memory_usage().used > empty && !Representation::is_empty(&list));
+        assert!(list.memory_usage().used > empty && !ReadRep::is_empty(&list));
 
         let expected = [b"a", b"b", b"c", b"c", b"d", b"e", b"g"];
         let list = Arc::new(list);

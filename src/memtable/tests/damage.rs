@@ -80,7 +80,7 @@ fn places(table: &MemTable) -> Vec<Place> {
     let list = &table.rep;
     let mut places = Vec::new();
     for (entry, (user_key, sequence, ..)) in ENTRIES.into_iter().enumerate() {
-        let position = Representation::find(list, user_key, sequence).unwrap();
+        let position = ReadRep::find(list, user_key, sequence).unwrap();
         let (start, len) = list.stored(position);
         let overwriting = table.duplicates == DuplicatePolicy::Overwrite;
         let version = overwriting.then(|| list.stored_version(position)).flatten();
@@ -407,7 +407,7 @@ fn e10_entries_out_of_order_are_noticed_without_checksums() {
     };
     let table = table(options);
     // The sequence number of the second entry of "key 2", then its key.
-    let position = Representation::find(&table.rep, b"key 2", 6).unwrap();
+    let position = ReadRep::find(&table.rep, b"key 2", 6).unwrap();
     let (start, _) = table.rep.stored(position);
     for (at, wrong, key) in [(7, 9, &b"key 2"[..]), (1, b'A', b"Aey 2")] {
         // SAFETY: inside of the stored entry, which nobody reads now.
@@ -450,7 +450,7 @@ fn e10_keys_are_shown_if_they_may_be() {
             .build()
             .unwrap();
         table.add(1, Kind::VALUE, b"secret", b"value").unwrap();
-        let position = Representation::find(&table.rep, b"secret", 1).unwrap();
+        let position = ReadRep::find(&table.rep, b"secret", 1).unwrap();
         let (start, len) = table.rep.stored(position);
         // SAFETY: the last byte of the stored entry, which nobody reads now.
         let byte = unsafe { start.add(len - 1) };

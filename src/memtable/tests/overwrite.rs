@@ -293,7 +293,7 @@ fn w6_e10_a_cell_that_leads_to_another_entry_is_noticed_and_may_be_overwritten()
             table.add(sequence, Kind::VALUE, key, b"once").unwrap();
             table.add(sequence, Kind::VALUE, key, b"v").unwrap();
         }
-        let at = |key: &[u8], sequence| Representation::find(&table.rep, key, sequence).unwrap();
+        let at = |key: &[u8], sequence| ReadRep::find(&table.rep, key, sequence).unwrap();
         let stats = table.stats();
         for other in [at(b"a", 1), at(b"b", 2)] {
             table.rep.lead_astray(at(b"a", 2), other);

@@ -81,7 +81,7 @@ fn damage<C: Comparator>(table: &MemTable<C>, guard: usize) {
     let mut places = Vec::new();
     cursor.seek_to_first();
     while let Some((key, sequence)) = cursor.key() {
-        places.extend(Representation::find(&table.rep, key, sequence));
+        places.extend(ReadRep::find(&table.rep, key, sequence));
         cursor.next();
     }
     for _ in 0..=random_u64() % 4 {
@@ -173,7 +173,7 @@ fn x1_a_key_that_became_smaller_leads_into_no_circle() {
     for (sequence, key) in [(1, b"1"), (2, b"2"), (100, b"3"), (3, b"4")] {
         table.add(sequence, Kind::DELETION, key, b"").unwrap();
     }
-    let place = Representation::find(&table.rep, b"3", 100).unwrap();
+    let place = ReadRep::find(&table.rep, b"3", 100).unwrap();
     let (start, _) = table.rep.stored(place);
     // SAFETY: the first byte of the key, behind that of the length.
     let byte = unsafe { start.add(1) };

@@ -1,6 +1,6 @@
 //! The table's cursors as a test drives them.
 
-use verimem::rep::{Cursor, Handle, Representation};
+use verimem::rep::{Cursor, Handle, ReadRep};
 use verimem::{Comparator, Error, Visibility, VisibleIter};
 use verimem_model::{Answer, Entry};
 
@@ -65,7 +65,7 @@ impl<H: Handle> TableCursor for Internal<H> {
 const SOUND: Result<(), Error> = Ok(());
 
 /// The comparator behind a handle.
-type Order<H> = <<H as Handle>::Rep as Representation>::Comparator;
+type Order<H> = <<H as Handle>::Rep as ReadRep>::Comparator;
 
 /// Over the visible keys.
 pub(crate) struct Visible<H: Handle, V>(pub(crate) VisibleIter<H, V>);

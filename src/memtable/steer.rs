@@ -89,30 +89,29 @@ pub(super) fn is_same<H: Handle>(cursor: &Cursor<H>, found: &[u8], user_key: &[u
 /// Notices that a search goes round in circles, as a comparator that contradicts
 /// itself can make it (SPEC X1). Brent's algorithm: the place is compared to an
 /// earlier one, which is moved up after 1, 2, 4, ... rounds.
-pub(super) struct Rounds {
-    earlier: *const u8,
+pub(super) struct Rounds<P> {
+    earlier: Option<P>,
     until_moved: usize,
     distance: usize,
 }
 
-impl Rounds {
+impl<P: Copy + PartialEq> Rounds<P> {
     pub(super) const fn new() -> Self {
         Self {
-            earlier: core::ptr::null(),
+            earlier: None,
             until_moved: 1,
             distance: 1,
         }
     }
 
-    /// True when the entry whose key this is has been met before. Entries are
-    /// told apart by where their keys are.
-    pub(super) fn repeat(&mut self, user_key: &[u8]) -> bool {
-        if self.earlier == user_key.as_ptr() {
+    /// True when this place, which is at an entry, has been met before.
+    pub(super) fn repeat(&mut self, place: Option<P>) -> bool {
+        if self.earlier == place {
             return true;
         }
         self.until_moved -= 1;
         if self.until_moved == 0 {
-            self.earlier = user_key.as_ptr();
+            self.earlier = place;
             self.distance = self.distance.saturating_mul(2);
             self.until_moved = self.distance;
         }

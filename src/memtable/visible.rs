@@ -341,7 +341,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         let mut rounds = Rounds::new();
         while let Some((found, sequence)) = self.cursor.key() {
             let (user_key, timestamp) = split_timestamp(self.comparator(), found);
-            if self.is_above(user_key) || rounds.repeat(user_key) {
+            if self.is_above(user_key) || rounds.repeat(self.cursor.position()) {
                 self.cursor.clear();
             } else if timestamp.is_some_and(|timestamp| timestamp > self.timestamp) {
                 let user_key = keep(user_key)?;
@@ -365,7 +365,7 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
         let mut rounds = Rounds::new();
         while let Some((found, _)) = self.cursor.key() {
             let user_key = without_timestamp::<Order<H>>(found);
-            if self.is_below(user_key) || rounds.repeat(user_key) {
+            if self.is_below(user_key) || rounds.repeat(self.cursor.position()) {
                 self.cursor.clear();
                 break;
             }

@@ -357,6 +357,7 @@ impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
             entry.kind == Kind::RANGE_DELETION
                 || self.folds(entry.kind)
                 || entry.user_key.len() < C::TIMESTAMP_LEN
+                || entry.sequence > MAX_SEQUENCE_NUMBER
         };
         if entries.iter().any(special) {
             return self.add_each(entries);
@@ -387,7 +388,7 @@ impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
     }
 
     /// Adds entries one by one: there are range deletions among them, operands to be
-    /// folded with others of this batch, or keys without the timestamp that they need.
+    /// folded with others of this batch, or such as are to be refused.
     fn add_each(&mut self, entries: &[EntryRef<'_>]) -> core::result::Result<(), BatchError> {
         for (added, entry) in entries.iter().enumerate() {
             self.add(entry.sequence, entry.kind, entry.user_key, entry.value)

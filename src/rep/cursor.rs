@@ -295,6 +295,12 @@ impl<H: Handle> Cursor<H> {
         &self.trail
     }
 
+    /// Where the cursor is.
+    #[inline(always)]
+    pub(crate) fn position(&self) -> Option<<H::Rep as ReadRep>::Position> {
+        self.position
+    }
+
     /// The handle.
     pub fn handle(&self) -> &H {
         &self.handle

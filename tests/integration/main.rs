@@ -11,6 +11,7 @@
 
 mod bytes_feature;
 mod comparators;
+mod conformance;
 mod corpus;
 mod in_place;
 mod laws;

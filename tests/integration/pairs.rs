@@ -178,6 +178,7 @@ fn the_options_are_all_there() {
         paranoid_checks: _,
         verify_checksums_on_seek: _,
         show_corrupt_keys: _,
+        abilities: _, // not an option
     } = Config::default();
     // One more than these does not compile; one less than these in the table:
     assert_eq!(KNOBS.len(), 22, "all but the seed");

@@ -8,6 +8,7 @@ use verimem::skiplist::HeightSource;
 use verimem::{CappedPrefix, Comparator, FixedPrefix, PrefixExtractor, Protection};
 use verimem_model::{Duplicates, Merging, Order};
 
+use crate::candidate::Abilities;
 use crate::knobs::KNOBS;
 
 /// Which comparator a table has.
@@ -194,6 +195,8 @@ pub struct Config {
     pub verify_checksums_on_seek: bool,
     /// Errors show keys.
     pub show_corrupt_keys: bool,
+    /// What the table's representation can do.
+    pub abilities: Abilities,
 }
 
 impl Default for Config {
@@ -222,6 +225,7 @@ impl Default for Config {
             paranoid_checks: false,
             verify_checksums_on_seek: false,
             show_corrupt_keys: false,
+            abilities: Abilities::ALL,
         }
     }
 }

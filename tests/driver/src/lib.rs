@@ -11,6 +11,7 @@
 
 mod any_order;
 mod batches;
+mod candidate;
 mod config;
 mod cursors;
 mod decode;
@@ -29,6 +30,7 @@ mod slots;
 mod subject;
 mod writes;
 
+pub use candidate::{Abilities, Candidate};
 pub use config::{Coarse, Compare, Config, Filtering, Plain, Prefixes, Towers};
 pub use decode::{decode, ops_from_bytes};
 pub use divergence::Divergence;
@@ -38,5 +40,5 @@ pub use faulty::Faulty;
 pub use knobs::{KNOBS, Knob};
 pub use real::Real;
 pub use reduce::reduce;
-pub use run::{open, run, run_on, run_with_fault};
+pub use run::{open, open_on, run, run_on, run_with_fault};
 pub use subject::{Answers, BatchWriter, Stored, Subject, TableCursor};

@@ -173,6 +173,10 @@ impl Run<'_> {
         let counters = self.model.counters();
         let all = counters.entries - counters.range_deletions;
         let exact = self.model.count_between(&begin, &end) as u64;
+        let unnoticed = !self.config.abilities.refuses_duplicates && !self.model.is_sealed();
+        if unnoticed && exact > COUNTED {
+            return Ok(()); // an estimate by counters that are too large
+        }
         let bounds = if exact <= COUNTED {
             exact..=exact
         } else {
@@ -187,7 +191,9 @@ impl Run<'_> {
             return Err(Divergence::new(what, &bounds, &entries));
         }
         let average = counters.data_size * entries / all.max(1);
-        same!(average, bytes, "bytes of {entries} entries");
+        if !unnoticed {
+            same!(average, bytes, "bytes of {entries} entries");
+        }
         let outcome = match exact {
             0 => "none",
             1..=COUNTED => "counted",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use verimem::memtable::DuplicatePolicy;
 use verimem::merge;
-use verimem::rep::Handle;
+use verimem::rep::{Handle, MemTableRep, MemTableRepFactory};
 use verimem::{
     BatchError, CappedPrefix, Comparator, EntryRef, Error, FixedPrefix, Hint, Kind, Lookup,
     MemTable, MergeBase, PrefixHints, Reader, Visibility, VisibleIter, Writer,
@@ -20,8 +20,8 @@ use crate::subject::{Answers, BatchWriter, Stored, Subject, TableCursor, borrowe
 use crate::{Config, operator};
 
 /// A [`MemTable`], a few hints, and one hint that belongs to another table.
-pub struct Real<C: Comparator> {
-    table: Arc<MemTable<C>>,
+pub struct Real<C: Comparator, R> {
+    table: Arc<MemTable<C, R>>,
     hints: RefCell<Hints>,
     foreign: RefCell<Option<Hint>>,
 }
@@ -45,15 +45,19 @@ impl Hints {
     }
 }
 
-impl<C: Comparator> Real<C> {
-    /// An empty table.
+impl<C: Comparator, R: MemTableRep<Comparator = C>> Real<C, R> {
+    /// An empty table on what the factory makes.
     ///
     /// # Errors
     ///
     /// Whatever the builder says.
-    pub fn new(config: &Config, comparator: C) -> Result<Self, Error> {
+    pub fn new<F>(config: &Config, comparator: C, factory: F) -> Result<Self, Error>
+    where
+        F: MemTableRepFactory<C, Rep = R>,
+    {
         verimem::seed_thread_rng(config.seed);
         let mut builder = MemTable::with_comparator(comparator)
+            .representation(factory)
             .write_buffer_size(config.write_buffer_size)
             .arena_block_size(config.arena_block_size)
             .capacity(config.capacity)
@@ -85,16 +89,16 @@ impl<C: Comparator> Real<C> {
     }
 }
 
-impl<C: Comparator> Real<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> Real<C, R> {
     /// A reader with all that a sight has.
-    fn reader(&self, sight: &Sight) -> Result<Reader<'_, C, Hiding>, Error> {
+    fn reader(&self, sight: &Sight) -> Result<Reader<'_, C, Hiding, R>, Error> {
         let reader = self.table.reader(sight.snapshot)?;
         let reader = reader.at_timestamp(sight.timestamp);
         Ok(reader.with_visibility(Hiding(sight.hidden)))
     }
 }
 
-impl<C: Comparator> Subject for Real<C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> Subject for Real<C, R> {
     fn add(&self, entry: &Entry<'_>) -> Result<(), Error> {
         self.table.add(
             entry.sequence,
@@ -266,13 +270,13 @@ fn hint_of_another_table() -> Result<Hint, Error> {
     Ok(hint)
 }
 
-struct RealWriter<'t, C: Comparator> {
-    writer: Writer<'t, C>,
+struct RealWriter<'t, C: Comparator, R: MemTableRep<Comparator = C>> {
+    writer: Writer<'t, C, R>,
     hints: &'t RefCell<Hints>,
     foreign: &'t RefCell<Option<Hint>>,
 }
 
-impl<C: Comparator> RealWriter<'_, C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> RealWriter<'_, C, R> {
     fn hinted(&mut self, hint: &mut Hint, entry: &Entry<'_>) -> Result<(), Error> {
         let kind = Kind(entry.kind);
         self.writer
@@ -280,7 +284,7 @@ impl<C: Comparator> RealWriter<'_, C> {
     }
 }
 
-impl<C: Comparator> BatchWriter for RealWriter<'_, C> {
+impl<C: Comparator, R: MemTableRep<Comparator = C>> BatchWriter for RealWriter<'_, C, R> {
     fn add(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
         self.writer.add(
             entry.sequence,

@@ -1,21 +1,10 @@
-//! A representation of one's own, in safe code: a sorted index over records that never move.
-//!
-//! ```sh
-//! cargo run --example own_representation
-//! ```
-//!
-//! It inserts in O(n), so it is for small tables only. What it shows is all that a memtable
-//! asks of what it stands on; snapshots, merges, range deletions, filters, counters and iterators
-//! are the table's.
+//! A sorted index over records that never move. It inserts in O(n), so it is for small tables only.
 
 use std::cmp::Ordering;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use verimem::rep::{MemTableRep, MemTableRepFactory, Memory, ReadRep, RepContext, Sharing};
-use verimem::{
-    BytewiseComparator, Comparator, EntryRef, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable,
-    Result, SequenceNumber,
-};
+use verimem::{Comparator, EntryRef, Error, Kind, Result, SequenceNumber};
 
 struct Record {
     user_key: Box<[u8]>,
@@ -25,7 +14,7 @@ struct Record {
 }
 
 /// Records in the order of their arrival, and their places in the order of their keys.
-struct SortedIndex<C> {
+pub struct SortedIndex<C> {
     order: C,
     records: Box<[OnceLock<Record>]>,
     sorted: RwLock<Vec<u32>>,
@@ -168,10 +157,11 @@ impl<C: Comparator> MemTableRep for SortedIndex<C> {
     }
 }
 
-/// Makes one for so many entries.
+/// Makes one.
 #[derive(Debug, Clone)]
-struct SortedIndexFactory {
-    entries: u16,
+pub struct SortedIndexFactory {
+    /// The most that a table can have; beyond, it is full.
+    pub entries: u16,
 }
 
 impl<C: Comparator> MemTableRepFactory<C> for SortedIndexFactory {
@@ -184,54 +174,4 @@ impl<C: Comparator> MemTableRepFactory<C> for SortedIndexFactory {
             sorted: RwLock::default(),
         })
     }
-}
-
-fn main() -> Result<()> {
-    let factory = SortedIndexFactory { entries: 1000 };
-    let table: MemTable<BytewiseComparator, SortedIndex<_>> =
-        MemTable::builder().representation(factory).build()?;
-    let reference = MemTable::builder().build()?;
-    println!("a table on {}: {table:?}", table.representation().name());
-
-    let mut sequence = 0;
-    for round in 0..3u8 {
-        for key in (0..100u8).rev() {
-            sequence += 1;
-            let kind = if key % 7 == round {
-                Kind::DELETION
-            } else {
-                Kind::VALUE
-            };
-            let value = [key, round];
-            table.add(sequence, kind, &[key], &value)?;
-            reference.add(sequence, kind, &[key], &value)?;
-        }
-    }
-    table.delete_range(sequence + 1, &[20], &[30])?;
-    reference.delete_range(sequence + 1, &[20], &[30])?;
-    let again = table.add(1, Kind::VALUE, &[99], b"");
-    assert_eq!(again, Err(Error::Duplicate));
-
-    for snapshot in [0, 50, 150, 250, MAX_SEQUENCE_NUMBER] {
-        for key in 0..=100u8 {
-            assert_eq!(
-                table.get(&[key], snapshot)?,
-                reference.get(&[key], snapshot)?
-            );
-        }
-        let (mut ours, mut theirs) = (table.visible(snapshot), reference.visible(snapshot));
-        ours.seek_to_last()?;
-        theirs.seek_to_last()?;
-        while theirs.valid() {
-            assert_eq!(ours.entry()?, theirs.entry()?);
-            ours.prev()?;
-            theirs.prev()?;
-        }
-        assert!(!ours.valid());
-    }
-    table.seal()?;
-    let found = table.get(&[42], MAX_SEQUENCE_NUMBER)?;
-    assert!(matches!(found, Lookup::Found { value: [42, 2], .. }));
-    println!("{} entries, equal to the skiplist's", table.stats().entries);
-    Ok(())
 }

@@ -20,6 +20,20 @@ const LINE_BITS: u32 = 512;
 /// Most probes that make sense in a line.
 const MAX_PROBES: u32 = 16;
 
+/// The hash of some bytes, which nobody foresees who does not know the seed (SPEC X4).
+#[inline]
+pub(crate) fn seeded_hash(bytes: &[u8], seed: u64) -> u64 {
+    xxh3_64_with_seed(bytes, seed)
+}
+
+/// Which of so many places a hash has: its upper bits, scaled, with no division and no
+/// wrapping at any size.
+#[inline]
+pub(crate) fn place(hash: u64, places: usize) -> usize {
+    let scaled = u128::from(hash) * places as u128;
+    (scaled >> 64) as usize
+}
+
 /// One cache line of bits.
 #[repr(align(64))]
 struct Line([AtomicU64; 8]);
@@ -97,15 +111,12 @@ impl Bloom {
 
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
-        xxh3_64_with_seed(key, self.seed)
+        seeded_hash(key, self.seed)
     }
 
-    /// The line of a hash: its upper bits, scaled, with no division and no wrapping at
-    /// any size.
     #[inline]
     fn line(&self, hash: u64) -> &Line {
-        let scaled = u128::from(hash) * self.lines.len() as u128;
-        &self.lines[(scaled >> 64) as usize]
+        &self.lines[place(hash, self.lines.len())]
     }
 
     /// The words and masks of a hash: its lower bits decide.

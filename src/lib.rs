@@ -65,8 +65,8 @@ pub use visibility::{Everything, Visibility};
 #[cfg(any(loom, shuttle))]
 #[doc(hidden)]
 pub mod checker {
-    use crate::arena::Ticket;
-    use crate::rep::Handle;
+    use crate::arena::{ConcurrentArena, Memory, Ticket};
+    use crate::rep::{Handle, HashRep, MemTableRep};
     use crate::skiplist::{InsertContext, Sharing, SkipList};
     use crate::{BatchError, Comparator, EntryRef, Hint, MemTable, Result, SequenceNumber};
 
@@ -83,6 +83,20 @@ pub mod checker {
         // SAFETY: concurrent inserts need no exclusivity; the models take their
         // tickets from the list's own arena.
         unsafe { list.insert_near(Sharing::Concurrent, ticket, &mut context, entry, || ()) }
+    }
+
+    /// As [`insert`], into a hashed representation, with so many bytes set aside.
+    pub fn insert_hashed<C: Comparator>(
+        rep: &HashRep<C>,
+        bytes: usize,
+        entry: &EntryRef<'_>,
+    ) -> Result<()> {
+        let arena: &ConcurrentArena = rep.list().arena();
+        let ticket = Some(arena.reserve(bytes)?);
+        let mut memory = Memory { arena, ticket };
+        let mut context = InsertContext::new();
+        // SAFETY: concurrent inserts need no exclusivity; memory and context are its own.
+        unsafe { rep.insert(Sharing::Concurrent, &mut memory, &mut context, entry, || ()) }
     }
 
     /// What a writer keeps from one insert to the next.

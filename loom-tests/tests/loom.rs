@@ -11,6 +11,8 @@ mod bloom;
 mod checked;
 #[path = "loom/checker.rs"]
 mod checker;
+#[path = "loom/hash.rs"]
+mod hash;
 #[path = "loom/in_place.rs"]
 mod in_place;
 #[path = "loom/memtable.rs"]

@@ -12,6 +12,7 @@
 
 mod cursor;
 mod factory;
+mod hash;
 mod read;
 mod skiplist;
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -21,6 +22,10 @@ pub use crate::arena::Memory;
 pub use crate::skiplist::Sharing;
 pub use cursor::{Cursor, Handle, ReadObserver};
 pub use factory::{MemTableRepFactory, RepContext};
+pub use hash::{
+    BucketDistribution, Fallback, HashLinkListFactory, HashLinkListRep, HashRep,
+    HashSkipListFactory, HashSkipListRep,
+};
 pub use read::ReadRep;
 pub(crate) use sealed::Sealed;
 pub use skiplist::{SkipListFactory, SkipListRep};

@@ -147,10 +147,12 @@ impl<C: Comparator> SkipList<C> {
             splice.height = levels;
             let gap = (splice.prev[0], splice.next[0]);
             context.run = last_gap.replace(gap) == Some(gap);
-            let linked = || linked(entry);
+            let (linked, height) = (|| linked(entry), self.heights.draw(entry));
             // SAFETY: passed on from the caller.
             context.last = unsafe {
-                self.insert_located(sharing, memory, splice, entry, target, &layout, linked)?
+                self.insert_located(
+                    sharing, memory, splice, entry, target, &layout, height, linked,
+                )?
             };
         }
         Ok(())

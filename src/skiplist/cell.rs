@@ -253,6 +253,18 @@ impl<C: Comparator> SkipList<C> {
         Ok(place.offset)
     }
 
+    /// Where a node's record is stored, what lies in front of it included, and how many
+    /// bytes it has: for tests that damage it.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn stored(&self, at: super::Position) -> (*mut u8, usize) {
+        let view = self.view();
+        // SAFETY: positions are nodes found by following links.
+        let start = unsafe { Self::record_start(view, at.get()) };
+        // SAFETY: as above; nothing is damaged yet.
+        let len = unsafe { self.special_len(view, at.get()) };
+        (start.as_ptr(), len)
+    }
+
     /// Points the cell of one node at the newest version of another: for tests.
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn lead_astray(&self, at: super::Position, other: super::Position) {

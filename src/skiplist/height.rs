@@ -21,7 +21,7 @@ pub enum HeightSource {
 
 /// Draws heights for one list.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Heights {
+pub(crate) struct Heights {
     source: HeightSource,
     max_height: usize,
     branching: u64,
@@ -32,7 +32,7 @@ pub(super) struct Heights {
 }
 
 impl Heights {
-    pub(super) fn new(source: HeightSource, max_height: usize, branching: u32) -> Self {
+    pub(crate) fn new(source: HeightSource, max_height: usize, branching: u32) -> Self {
         Self {
             source,
             max_height,
@@ -52,7 +52,7 @@ impl Heights {
     }
 
     #[inline]
-    pub(super) fn draw(&self, entry: &EntryRef<'_>) -> usize {
+    pub(crate) fn draw(&self, entry: &EntryRef<'_>) -> usize {
         match self.source {
             HeightSource::Random => self.climb(random_u64()),
             HeightSource::Scripted(script) => script(entry).clamp(1, self.max_height),

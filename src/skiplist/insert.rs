@@ -186,19 +186,33 @@ impl<C: Comparator> SkipList<C> {
         entry: &EntryRef<'_>,
         linked: impl FnOnce(),
     ) -> Result<()> {
+        self.claim(hint)?;
+        let layout = self.check(entry)?;
+        let target = Target::new(&self.comparator, entry.user_key, entry.sequence);
+        let (splice, height) = (&mut hint.splice, self.heights.draw(entry));
+        self.locate_from_splice(splice, &target);
+        // SAFETY: passed on from the caller.
+        unsafe {
+            self.insert_located(
+                sharing, memory, splice, entry, &target, &layout, height, linked,
+            )
+        }
+        .map(|_| ())
+    }
+
+    /// Makes a hint this list's, if it is new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignHint`] for a hint that is another's.
+    pub(super) fn claim(&self, hint: &mut Hint) -> Result<()> {
         if hint.list_id != self.id {
             if hint.list_id != 0 {
                 return Err(Error::ForeignHint);
             }
             hint.list_id = self.id;
         }
-        let layout = self.check(entry)?;
-        let target = Target::new(&self.comparator, entry.user_key, entry.sequence);
-        let splice = &mut hint.splice;
-        self.locate_from_splice(splice, &target);
-        // SAFETY: passed on from the caller.
-        unsafe { self.insert_located(sharing, memory, splice, entry, &target, &layout, linked) }
-            .map(|_| ())
+        Ok(())
     }
 
     /// Inserts next to the context's last insert if that is where the entry
@@ -231,16 +245,19 @@ impl<C: Comparator> SkipList<C> {
             context.run = context.last == 0 || splice.is_beside(context.last);
         }
         context.last_prefix = u32::MAX;
+        let height = self.heights.draw(entry);
         // SAFETY: passed on from the caller.
         context.last = unsafe {
-            self.insert_located(sharing, memory, splice, entry, &target, &layout, linked)?
+            self.insert_located(
+                sharing, memory, splice, entry, &target, &layout, height, linked,
+            )?
         };
         context.last_prefix = target.prefix();
         Ok(())
     }
 
     /// Checks an entry's numbers.
-    pub(super) fn check(&self, entry: &EntryRef<'_>) -> Result<Layout> {
+    pub(crate) fn check(&self, entry: &EntryRef<'_>) -> Result<Layout> {
         if entry.sequence > MAX_SEQUENCE_NUMBER {
             return Err(Error::SequenceTooLarge {
                 sequence: entry.sequence,
@@ -254,7 +271,7 @@ impl<C: Comparator> SkipList<C> {
     }
 
     /// Fills the splice by a search from the head.
-    fn locate_from_head(&self, splice: &mut Splice, target: &Target<'_>) {
+    pub(super) fn locate_from_head(&self, splice: &mut Splice, target: &Target<'_>) {
         splice.height = 0;
         let levels = self.levels();
         self.descend_into(splice, target, self.head, levels);
@@ -264,7 +281,13 @@ impl<C: Comparator> SkipList<C> {
     /// Fills the levels below `top` of the splice, going down and right from `prev`.
     ///
     /// `prev` is the head, or a node of level `top` before the target.
-    fn descend_into(&self, splice: &mut Splice, target: &Target<'_>, mut prev: Offset, top: usize) {
+    pub(super) fn descend_into(
+        &self,
+        splice: &mut Splice,
+        target: &Target<'_>,
+        mut prev: Offset,
+        top: usize,
+    ) {
         let view = self.view();
         let mut bound = 0;
         splice.equal = false;
@@ -278,7 +301,7 @@ impl<C: Comparator> SkipList<C> {
 
     /// True when, on `level`, the splice's nodes are still adjacent and the
     /// target is between them; `follows` says that it comes after the first.
-    fn brackets(
+    pub(super) fn brackets(
         &self,
         splice: &mut Splice,
         target: &Target<'_>,
@@ -311,7 +334,7 @@ impl<C: Comparator> SkipList<C> {
     }
 
     /// Fills the splice starting from what it says, climbing as high as needed.
-    fn locate_from_splice(&self, splice: &mut Splice, target: &Target<'_>) {
+    pub(super) fn locate_from_splice(&self, splice: &mut Splice, target: &Target<'_>) {
         let known = splice.height;
         let Some(level) = (0..known).find(|&level| self.brackets(splice, target, level, false))
         else {

@@ -24,8 +24,19 @@ struct NewNode {
     allocated: usize,
 }
 
+/// An entry that is to become a node.
+#[derive(Debug)]
+pub(crate) struct Tower<'n> {
+    pub(crate) entry: &'n EntryRef<'n>,
+    pub(crate) target: &'n Target<'n>,
+    /// What [`check`](SkipList::check) made of the entry.
+    pub(crate) layout: &'n Layout,
+    /// 1 to the list's `max_height`.
+    pub(crate) height: usize,
+}
+
 impl<C: Comparator> SkipList<C> {
-    /// Writes and links a node where the splice says; returns its offset.
+    /// Writes and links a node of some height where the splice says; returns its offset.
     ///
     /// # Safety
     ///
@@ -43,13 +54,13 @@ impl<C: Comparator> SkipList<C> {
         entry: &EntryRef<'_>,
         target: &Target<'_>,
         layout: &Layout,
+        height: usize,
         linked: impl FnOnce(),
     ) -> Result<Offset> {
         if splice.equal {
             return Err(Error::Duplicate);
         }
         let view = self.view();
-        let height = self.heights.draw(entry);
         let known = splice.height;
         for level in known..height {
             // SAFETY: the head is a node of every level.

@@ -19,7 +19,9 @@
 //!    number, whatever their kinds.
 //! 3. **S3, bottom-up.** A node is linked on level `i` before level `i + 1`, so a
 //!    node found on a level can be descended from; nobody ascends in a tower,
-//!    and levels that were not linked yet are never read.
+//!    and levels that were not linked yet are never read. Who holds a node from elsewhere
+//!    than a link reads only levels on which it was linked before it was handed on, with
+//!    release and acquire (`start.rs`).
 //! 4. **S4, publication.** A node is linked by a release store or
 //!    compare-exchange on each level, and every link is followed by an acquire
 //!    load: who finds a node sees its record and its links below.
@@ -64,15 +66,18 @@ mod probe;
 mod sample;
 mod search;
 mod splice;
+mod start;
 mod trail;
 mod verify;
 
 pub use batch::BatchError;
 pub use height::{HeightSource, MAX_HEIGHT};
 pub use insert::{InsertContext, Sharing};
+pub(crate) use link::Tower;
 pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;
+pub(crate) use start::{Place, Start};
 #[cfg(any(loom, shuttle))]
 pub use trail::FAR_BYTES;
 pub use trail::Trail;
@@ -85,9 +90,9 @@ use crate::entry::{EntryRef, Protection, RawRecord};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
 use crate::sync::{Arc, AtomicUsize, UnsafeCell, unique_id};
-use height::Heights;
-pub(crate) use node::Position;
-use node::{NodePtr, Word};
+pub(crate) use height::Heights;
+use node::NodePtr;
+pub(crate) use node::{Position, Word};
 use trail::Zones;
 use verify::Checks;
 

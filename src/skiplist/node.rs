@@ -54,20 +54,20 @@ pub(crate) type Position = NonZero<Offset>;
 
 /// What a link holds: the successor's prefix and offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Word(pub(super) u64);
+pub(crate) struct Word(pub(crate) u64);
 
 impl Word {
     /// No successor. Its prefix is plus infinity.
-    pub(super) const NIL: Self = Self((u32::MAX as u64) << 32);
+    pub(crate) const NIL: Self = Self((u32::MAX as u64) << 32);
 
     #[inline(always)]
-    pub(super) const fn new(prefix: u32, offset: Offset) -> Self {
+    pub(crate) const fn new(prefix: u32, offset: Offset) -> Self {
         Self((prefix as u64) << 32 | offset as u64)
     }
 
     /// The successor; 0 is none.
     #[inline(always)]
-    pub(super) const fn offset(self) -> Offset {
+    pub(crate) const fn offset(self) -> Offset {
         self.0 as u32
     }
 
@@ -78,7 +78,7 @@ impl Word {
     }
 
     #[inline(always)]
-    pub(super) const fn prefix(self) -> u32 {
+    pub(crate) const fn prefix(self) -> u32 {
         (self.0 >> 32) as u32
     }
 }

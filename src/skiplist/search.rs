@@ -3,6 +3,7 @@
 use core::cmp::Ordering;
 
 use super::node::{NodePtr, Position, Word};
+use super::start::Start;
 use super::trail::{Trail, ask_for};
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
@@ -188,19 +189,31 @@ impl<C: Comparator> SkipList<C> {
         &self,
         target: &Target<'_>,
         pass: Pass,
+        note: impl FnMut(usize, Stop),
+    ) -> Stop {
+        self.descend_from(self.top(), target, pass, note)
+    }
+
+    /// As [`descend`](Self::descend), from some node before the target on.
+    #[inline(always)]
+    pub(super) fn descend_from(
+        &self,
+        start: Start,
+        target: &Target<'_>,
+        pass: Pass,
         mut note: impl FnMut(usize, Stop),
     ) -> Stop {
         let view = self.view();
         let mut stop = Stop {
-            prev: self.head,
+            prev: start.node,
             word: Word::NIL,
             equal: false,
         };
-        for level in (0..self.levels()).rev() {
+        for level in (0..start.levels).rev() {
             if level == 0 && fault(&FAULT_SKIPLIST_SKIP_LEVEL0_COMPARE) {
                 break;
             }
-            // SAFETY: `prev` is the head or was found one level above.
+            // SAFETY: `prev` is the start, which has these levels, or was found one level above.
             stop =
                 unsafe { self.walk_past(view, target, stop.prev, level, pass, stop.word.offset()) };
             note(level, stop);

@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 
 use super::node::{CELL_LEN, NodePtr, Position, Word};
 use super::search::Target;
+use super::start::Start;
 use super::{SkipList, SkipListOptions, SpaceView};
 use crate::arena::Offset;
 use crate::entry::{
@@ -39,7 +40,7 @@ pub(super) struct Checks {
 }
 
 /// A user key and the tag behind it.
-type Key<'l> = (&'l [u8], u64);
+pub(super) type Key<'l> = (&'l [u8], u64);
 
 impl Checks {
     /// # Errors
@@ -344,7 +345,11 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// `node` was found by following this list's links.
-    unsafe fn inspect(&self, view: SpaceView<'_>, node: Offset) -> Result<Key<'_>, Corruption> {
+    pub(super) unsafe fn inspect(
+        &self,
+        view: SpaceView<'_>,
+        node: Offset,
+    ) -> Result<Key<'_>, Corruption> {
         if self.checks.checksums {
             // SAFETY: passed on from the caller; only entries with checksums are verified.
             let entry = unsafe { self.special_entry(view, node) }?;
@@ -393,20 +398,36 @@ impl<C: Comparator> SkipList<C> {
     #[cold]
     #[inline(never)]
     pub(crate) fn verify_path(&self, target: &Target<'_>) -> Result<(), Corruption> {
-        let damaged = self
-            .checks
-            .damaged
-            .load(ord!(SKIPLIST_DAMAGE_LOAD, Relaxed))
-            != 0;
-        if !(damaged || self.checks.order || self.checks.checksums) {
+        if !self.is_suspicious() {
             return Ok(());
         }
+        self.verify_way(self.top(), None, target)
+    }
+
+    /// True when the ways of searches are to be walked again.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        let damaged = ord!(SKIPLIST_DAMAGE_LOAD, Relaxed);
+        let damaged = self.checks.damaged.load(damaged) != 0;
+        damaged || self.checks.order || self.checks.checksums
+    }
+
+    /// Walks the way of a search from its start on, whose key is `before` unless it is the head.
+    ///
+    /// # Errors
+    ///
+    /// As for [`verify_path`](Self::verify_path).
+    pub(super) fn verify_way<'l>(
+        &'l self,
+        start: Start,
+        mut before: Option<Key<'l>>,
+        target: &Target<'_>,
+    ) -> Result<(), Corruption> {
         let view = self.view();
-        let (mut prev, mut before) = (self.head, None);
+        let mut prev = start.node;
         let mut bound = Word::NIL.offset();
-        for level in (0..self.levels()).rev() {
+        for level in (0..start.levels).rev() {
             loop {
-                // SAFETY: `prev` is the head or was found on this level or above.
+                // SAFETY: `prev` is the start or was found on this level or above.
                 let node: NodePtr = unsafe { Self::node(view, prev) };
                 // SAFETY: as above.
                 let word = unsafe { Self::link(node, level) };
@@ -423,22 +444,29 @@ impl<C: Comparator> SkipList<C> {
                 } else {
                     word
                 };
-                if self.checks.order
-                    && C::BYTE_PREFIX
-                    && word.prefix() != self.comparator.prefix(key.0)
-                {
-                    // The word says where its own target belongs (S6).
-                    return Err(Corruption::Order {
-                        sequence: tag_sequence(key.1),
-                        key: self.checks.key(key.0),
-                    });
-                }
+                self.verify_prefix(word, key)?;
                 if self.order(key, target.user_key, target.sequence).is_ge() {
                     bound = next;
                     break;
                 }
                 (prev, before) = (next, Some(key));
             }
+        }
+        Ok(())
+    }
+
+    /// Verifies that a word says where its own target belongs (S6), if that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Corruption::Order`].
+    pub(super) fn verify_prefix(&self, word: Word, key: Key<'_>) -> Result<(), Corruption> {
+        let asked = self.checks.order && C::BYTE_PREFIX;
+        if asked && word.prefix() != self.comparator.prefix(key.0) {
+            return Err(Corruption::Order {
+                sequence: tag_sequence(key.1),
+                key: self.checks.key(key.0),
+            });
         }
         Ok(())
     }
@@ -470,17 +498,5 @@ impl<C: Comparator> SkipList<C> {
             Some(after) => self.verify_order(before, after),
             None => Ok(()),
         }
-    }
-
-    /// Where a node's record is stored, what lies in front of it included, and how many
-    /// bytes it has: for tests that damage it.
-    #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(crate) fn stored(&self, at: Position) -> (*mut u8, usize) {
-        let view = self.view();
-        // SAFETY: positions are nodes found by following links.
-        let start = unsafe { Self::record_start(view, at.get()) };
-        // SAFETY: as above; nothing is damaged yet.
-        let len = unsafe { self.special_len(view, at.get()) };
-        (start.as_ptr(), len)
     }
 }

@@ -158,6 +158,31 @@ sites! {
         because "publishes the record of the new version; and the writer reads that of the version which it replaced, to take it out of the counters",
         killed by ["overwrite::reader_sees_whole_versions", "overwrite::two_overwriters"];
 
+    HASH_SLOT_LOAD: Acquire, with "HASH_SLOT_PUSH",
+        because "who is led to a bucket reads its successor, its anchor, and the node that this is; and who pushes another passes on those behind it",
+        killed by ["hash::seen_bucket_is_whole", "hash::two_writers_of_one_bucket"];
+    HASH_SLOT_PUSH: Release, with "HASH_SLOT_LOAD",
+        because "publishes the bucket with its anchor, whose levels were linked before; the buckets behind it were acquired by the search before, so they are passed on",
+        killed by ["hash::seen_bucket_is_whole", "hash::two_writers_of_one_bucket"];
+    HASH_SLOT_PUSH_FAILED: Relaxed, with "none",
+        because "the value is dropped: the search for the bucket begins again with an acquire load", killed by [];
+    HASH_ANCHOR_INIT: Relaxed, with "HASH_SLOT_PUSH",
+        because "nobody else has the bucket before it is pushed, and pushing releases it", killed by [];
+    HASH_ANCHOR_LOAD: Acquire, with "HASH_ANCHOR_LOWER",
+        because "who is led to a node reads its record, and its links on H levels",
+        killed by ["hash::reader_beside_a_lowered_anchor"];
+    HASH_ANCHOR_LOWER: Release, with "HASH_ANCHOR_LOAD",
+        because "publishes a node that was linked on H levels; nothing is read through the old value",
+        killed by ["hash::reader_beside_a_lowered_anchor"];
+    HASH_ANCHOR_LOWER_FAILED: Relaxed, with "none",
+        because "the value is dropped: the next one is loaded with acquire", killed by [];
+    HASH_ANCHOR_FAULT_STORE: Relaxed, with "none",
+        because "part of a planted fault, compiled out of production", killed by [];
+    HASH_ENTRIES_ADD: Relaxed, with "none",
+        because "a counter", killed by [];
+    HASH_ENTRIES_LOAD: Relaxed, with "none",
+        because "a reading: how tall towers are and where searches begin is a matter of time only", killed by [];
+
     DOOR_LOAD: Relaxed, with "DOOR_ENTER",
         because "a guess that the compare-exchange verifies; a refusal reads nothing else", killed by [];
     DOOR_ENTER: Acquire, with "DOOR_LEAVE",
@@ -296,6 +321,18 @@ faults! {
     FAULT_SKIPLIST_CELL_READ_TWICE: "loom",
         "a reader loads the cell for the value, and once more for the kind",
         killed by ["overwrite::reader_sees_whole_versions"];
+    FAULT_HASH_NO_RESCAN: "loom",
+        "after a failed compare-exchange a bucket is pushed without a look at those that were pushed meanwhile",
+        killed by ["hash::two_writers_of_one_bucket"];
+    FAULT_HASH_ANCHOR_STORE: "loom",
+        "an anchor is lowered by a store",
+        killed by ["hash::two_writers_lower_an_anchor"];
+    FAULT_HASH_GIVE_UP: "loom",
+        "a writer whose compare-exchange of an anchor failed takes the other's for lower",
+        killed by ["hash::two_writers_lower_an_anchor"];
+    FAULT_HASH_NO_HELP: "loom",
+        "a writer is told of a duplicate before the bucket leads to the entry",
+        killed by ["hash::duplicate_of_the_first"];
     FAULT_SEQUENCER_PUBLISH_OWN: "loom",
         "a writer publishes its own range without a look at those before it",
         killed by ["sequencer::reader_sees_whole_batches"];

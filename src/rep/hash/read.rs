@@ -1,0 +1,187 @@
+//! How a hashed representation is read.
+
+use smallvec::SmallVec;
+
+use super::index::Bucket;
+use super::{HashRep, Hashed};
+use crate::entry::EntryRef;
+use crate::error::{Corruption, Result};
+use crate::key::{Comparator, SequenceNumber};
+use crate::rep::ReadRep;
+use crate::skiplist::{Position, SkipList, Target, Trail};
+
+/// Keys that are looked up before the records of the first are read.
+const GROUP: usize = 32;
+
+/// Random entries and counts are the defaults, which look at all entries: here the towers tell
+/// of prefixes, not of entries alone.
+impl<C: Comparator> ReadRep for HashRep<C> {
+    type Comparator = C;
+    type Position = Position;
+    type Trail = Trail;
+
+    fn comparator(&self) -> &C {
+        SkipList::comparator(&self.list)
+    }
+
+    #[inline]
+    fn forget(trail: &mut Trail) {
+        trail.clear();
+    }
+
+    #[inline]
+    fn find(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Position> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        match self.bucket(&target) {
+            Some((hashed, bucket)) => self.find_in(hashed, bucket, &target),
+            None => SkipList::find(&self.list, &target),
+        }
+    }
+
+    fn find_all(
+        &self,
+        keys: &[&[u8]],
+        sequence: SequenceNumber,
+        mut found: impl FnMut(usize, Option<Position>),
+    ) {
+        let Ok(hashed) = &self.hashed else {
+            return SkipList::find_all(&self.list, keys, sequence, found);
+        };
+        for (group, keys) in keys.chunks(GROUP).enumerate() {
+            for (index, (key, bucket)) in self.buckets(hashed, keys).into_iter().enumerate() {
+                let target = Target::new(self.comparator(), key, sequence);
+                let position = match bucket {
+                    Some(bucket) => self.find_in(hashed, bucket, &target),
+                    None => SkipList::find(&self.list, &target),
+                };
+                found(group * GROUP + index, position);
+            }
+        }
+    }
+
+    #[inline]
+    fn seek(
+        &self,
+        trail: &mut Trail,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Position> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        self.list.seek_from(self.start(&target), trail, &target)
+    }
+
+    fn seek_for_prev(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Position> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        self.list.seek_for_prev_from(self.start(&target), &target)
+    }
+
+    fn seek_before(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Position> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        self.list.seek_before_from(self.start(&target), &target)
+    }
+
+    fn first(&self, trail: &mut Trail) -> Option<Position> {
+        SkipList::first(&self.list, trail)
+    }
+
+    fn last(&self) -> Option<Position> {
+        SkipList::last(&self.list)
+    }
+
+    #[inline]
+    unsafe fn next(&self, trail: &mut Trail, at: Position) -> Option<Position> {
+        // SAFETY: passed on from the caller.
+        unsafe { SkipList::next(&self.list, trail, at) }
+    }
+
+    #[inline]
+    unsafe fn prev(&self, trail: &mut Trail, at: Position) -> Option<Position> {
+        // SAFETY: passed on from the caller.
+        unsafe { SkipList::prev(&self.list, trail, at) }
+    }
+
+    #[inline]
+    unsafe fn key(&self, at: Position) -> Option<(&[u8], SequenceNumber)> {
+        // SAFETY: passed on from the caller.
+        unsafe { ReadRep::key(&self.list, at) }
+    }
+
+    #[inline(always)]
+    fn is_checked(&self) -> bool {
+        SkipList::is_checked(&self.list)
+    }
+
+    /// Both ways: that from the head on, which some searches go, and that from the anchor on.
+    fn verify_path(&self, user_key: &[u8], sequence: SequenceNumber) -> Result<(), Corruption> {
+        if !self.list.is_suspicious() {
+            return Ok(());
+        }
+        let target = Target::new(self.comparator(), user_key, sequence);
+        SkipList::verify_path(&self.list, &target)?;
+        let Some((hashed, Some(bucket))) = self.bucket(&target) else {
+            return Ok(());
+        };
+        let (anchor, levels) = (bucket.anchor(), hashed.towers.levels());
+        // SAFETY: anchors have these levels, which were linked before they were published (H1).
+        unsafe { self.list.verify_path_from(anchor, levels, &target) }
+    }
+
+    fn checksum_mismatch(&self, entry: &EntryRef<'_>) -> Corruption {
+        SkipList::checksum_mismatch(&self.list, entry)
+    }
+
+    unsafe fn verify_step(
+        &self,
+        before: Option<Position>,
+        after: Option<Position>,
+    ) -> Result<(), Corruption> {
+        // SAFETY: passed on from the caller.
+        unsafe { SkipList::verify_step(&self.list, before, after) }
+    }
+
+    #[inline]
+    unsafe fn entry(&self, at: Position) -> Result<EntryRef<'_>> {
+        // SAFETY: passed on from the caller.
+        unsafe { self.list.entry_at(at) }
+    }
+
+    fn is_empty(&self) -> bool {
+        SkipList::is_empty(&self.list)
+    }
+}
+
+/// A key, and its bucket if it has one; without a prefix, the outer one is `None`.
+type Asked<'k, 'i> = (&'k [u8], Option<Option<&'i Bucket>>);
+
+impl<C: Comparator> HashRep<C> {
+    /// The buckets of some keys, each step for all of them before the next: they wait for memory
+    /// together. Anchors are asked for.
+    fn buckets<'k, 'i>(
+        &'i self,
+        hashed: &'i Hashed,
+        keys: &[&'k [u8]],
+    ) -> SmallVec<[Asked<'k, 'i>; GROUP]> {
+        let index = &hashed.index;
+        let hashes: SmallVec<[_; GROUP]> = keys
+            .iter()
+            .map(|key| {
+                let hash = index.hash::<C>(key);
+                hash.into_iter().for_each(|hash| index.ask_for_slot(hash));
+                hash
+            })
+            .collect();
+        for hash in hashes.iter().flatten() {
+            index.ask_for_bucket(*hash);
+        }
+        let find = |hash| {
+            let bucket = index.find(hash).bucket;
+            if let Some(bucket) = bucket {
+                // SAFETY: an anchor is a node of this list (H1).
+                unsafe { self.list.ask_for_node(bucket.anchor()) };
+            }
+            bucket
+        };
+        let buckets = hashes.into_iter().map(|hash| hash.map(find));
+        keys.iter().copied().zip(buckets).collect()
+    }
+}

@@ -1,0 +1,289 @@
+//! Searches and inserts that begin at a node which is known from elsewhere than a search.
+//!
+//! Who remembers nodes of a list can begin there what would begin at the head: at a node before
+//! what is sought, on levels on which that node was linked when it was remembered. The order is
+//! total, so where a search begins decides how long it takes, and not where it ends.
+
+use super::insert::InsertContext;
+use super::link::Tower;
+use super::node::{Position, Word};
+use super::search::{Pass, RECORD_LINES, Stop, Target};
+use super::splice::{Hint, Splice};
+use super::trail::{Trail, Zones, ask_for};
+use super::{Sharing, SkipList};
+use crate::arena::{Allocate, Offset};
+use crate::error::{Corruption, Result};
+use crate::key::{Comparator, tag_sequence};
+
+/// Where a search begins: a node, and how many of its levels can be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(super) node: Offset,
+    pub(super) levels: usize,
+}
+
+/// What an insert remembers of inserts before.
+#[derive(Debug)]
+pub(crate) enum Place<'p> {
+    Context(&'p mut InsertContext),
+    Hint(&'p mut Hint),
+}
+
+impl<C: Comparator> SkipList<C> {
+    /// The head, on all levels that the list uses.
+    #[inline(always)]
+    pub(crate) fn top(&self) -> Start {
+        Start {
+            node: self.head,
+            levels: self.levels(),
+        }
+    }
+
+    /// How tall the towers of this list's options are, whatever the entry is.
+    pub(crate) fn max_height(&self) -> usize {
+        self.max_height
+    }
+
+    /// A height as the list's options have it.
+    pub(crate) fn draw_height(&self, entry: &crate::entry::EntryRef<'_>) -> usize {
+        self.heights.draw(entry)
+    }
+
+    /// Lets cursors look ahead by towers of so many levels, of which one in `branching`
+    /// reaches the next one.
+    pub(crate) fn look_ahead_by(&mut self, branching: u32, height: usize) {
+        self.zones = Zones::new(branching, height);
+    }
+
+    /// The node of a word as a start.
+    ///
+    /// # Safety
+    ///
+    /// The word leads to the head or to a node of this list that was linked on so many
+    /// levels before this call.
+    #[inline(always)]
+    pub(crate) unsafe fn start(&self, word: Word, levels: usize) -> Start {
+        Start {
+            node: word.offset(),
+            levels,
+        }
+    }
+
+    /// True when the node of a word lies before the target.
+    ///
+    /// # Safety
+    ///
+    /// The word leads to the head or to a node of this list that was linked before this call.
+    #[inline(always)]
+    pub(crate) unsafe fn precedes(&self, word: Word, target: &Target<'_>) -> bool {
+        let node = word.offset();
+        if node == self.head {
+            return true;
+        }
+        Self::decide(word, 0, target).unwrap_or_else(|| {
+            // SAFETY: passed on from the caller, and it is not the head.
+            unsafe { self.compare(self.view(), node, target) }.is_lt()
+        })
+    }
+
+    /// True when the node of a word lies behind the target.
+    ///
+    /// # Safety
+    ///
+    /// As for [`precedes`](Self::precedes).
+    pub(crate) unsafe fn follows(&self, word: Word, target: &Target<'_>) -> bool {
+        let node = word.offset();
+        if node == self.head {
+            return false;
+        }
+        Self::decide(word, 0, target).map_or_else(
+            || {
+                // SAFETY: passed on from the caller, and it is not the head.
+                unsafe { self.compare(self.view(), node, target) }.is_gt()
+            },
+            |before| !before,
+        )
+    }
+
+    /// The position of a word's node if its user key is the target's, timestamps aside.
+    ///
+    /// # Safety
+    ///
+    /// The word leads to a node of this list, not the head, that was linked before this call.
+    #[inline(always)]
+    pub(crate) unsafe fn if_of(&self, word: Word, target: &Target<'_>) -> Option<Position> {
+        self.found(word, target)
+    }
+
+    /// Asks for the memory of a word's node.
+    ///
+    /// # Safety
+    ///
+    /// As for [`precedes`](Self::precedes).
+    #[inline(always)]
+    pub(crate) unsafe fn ask_for_node(&self, word: Word) {
+        // SAFETY: passed on from the caller.
+        unsafe { ask_for(self.view(), word.offset(), 1) };
+    }
+
+    /// As [`find`](Self::find), from a start before the target on.
+    #[inline(always)]
+    pub(crate) fn find_from(&self, start: Start, target: &Target<'_>) -> Option<Position> {
+        let stop = self.descend_from(start, target, Pass::Less, |_, _| ());
+        self.found(stop.word, target)
+    }
+
+    /// As [`seek`](Self::seek), from a start before the target on.
+    #[inline]
+    pub(crate) fn seek_from(
+        &self,
+        start: Start,
+        trail: &mut Trail,
+        target: &Target<'_>,
+    ) -> Option<Position> {
+        trail.begin(start.levels);
+        let stop = self.descend_from(start, target, Pass::Less, |level, stop| {
+            trail.note(level, stop.word.offset());
+        });
+        let next = stop.word.offset();
+        // SAFETY: a link led to `next`, or it is 0, which is not read.
+        unsafe { ask_for(self.view(), next, RECORD_LINES) };
+        stop.word.position()
+    }
+
+    /// As [`seek_for_prev`](Self::seek_for_prev), from a start before the target on.
+    pub(crate) fn seek_for_prev_from(&self, start: Start, target: &Target<'_>) -> Option<Position> {
+        let Stop { prev, .. } = self.descend_from(start, target, Pass::LessOrEqual, |_, _| ());
+        self.position(prev)
+    }
+
+    /// As [`seek_before`](Self::seek_before), from a start before the target on.
+    pub(crate) fn seek_before_from(&self, start: Start, target: &Target<'_>) -> Option<Position> {
+        let Stop { prev, .. } = self.descend_from(start, target, Pass::Less, |_, _| ());
+        self.position(prev)
+    }
+
+    /// The last node before the target that so many levels of can be read, or the head.
+    pub(crate) fn start_before(&self, levels: usize, target: &Target<'_>) -> Word {
+        let mut before = self.head;
+        self.descend(target, Pass::Less, |level, stop| {
+            if level + 1 == levels {
+                before = stop.prev;
+            }
+        });
+        if before == self.head || !C::BYTE_PREFIX {
+            return Word::new(0, before);
+        }
+        // SAFETY: a link led there.
+        match unsafe { self.key_of(self.view(), before) } {
+            Some((user_key, _)) => Word::new(self.comparator.prefix(user_key), before),
+            None => Word::new(0, self.head),
+        }
+    }
+
+    /// As [`verify_path`](Self::verify_path), of a search from the node of a word on; looks at
+    /// the node as well.
+    ///
+    /// # Errors
+    ///
+    /// As for [`verify_path`](Self::verify_path).
+    ///
+    /// # Safety
+    ///
+    /// As for [`start`](Self::start).
+    #[cold]
+    pub(crate) unsafe fn verify_path_from(
+        &self,
+        word: Word,
+        levels: usize,
+        target: &Target<'_>,
+    ) -> core::result::Result<(), Corruption> {
+        if word.offset() == self.head {
+            return Ok(());
+        }
+        // SAFETY: passed on from the caller, and it is not the head.
+        let key = unsafe { self.inspect(self.view(), word.offset()) }?;
+        self.verify_prefix(word, key)?;
+        let order = self.comparator.compare(key.0, target.user_key);
+        let order = order.then_with(|| target.sequence.cmp(&tag_sequence(key.1)));
+        if order.is_ge() {
+            return Ok(());
+        }
+        // SAFETY: passed on from the caller.
+        let start = unsafe { self.start(word, levels) };
+        self.verify_way(start, Some(key), target)
+    }
+
+    /// Whether an insert can be made where the place says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignHint`](crate::Error::ForeignHint).
+    pub(crate) fn admit(&self, place: &mut Place<'_>) -> Result<()> {
+        match place {
+            Place::Context(_) => Ok(()),
+            Place::Hint(hint) => self.claim(hint),
+        }
+    }
+
+    /// Inserts a node of some height: near the inserts before, or else by a search from
+    /// `start` on, or from the head where there is none. Returns its word.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert), but that entry and place were checked before.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_near`](Self::insert_near). The start lies before the entry and has as
+    /// many levels as the tower, or more.
+    pub(crate) unsafe fn insert_from(
+        &self,
+        sharing: Sharing,
+        memory: &mut impl Allocate,
+        place: &mut Place<'_>,
+        start: Option<Start>,
+        new: &Tower<'_>,
+        linked: impl FnOnce(),
+    ) -> Result<Word> {
+        let target = new.target;
+        let splice = match place {
+            Place::Context(context) => {
+                let near = context.run && context.splice.height > 0;
+                if !(near && self.brackets(&mut context.splice, target, 0, false)) {
+                    self.locate_from(&mut context.splice, start, target);
+                    context.run = context.last == 0 || context.splice.is_beside(context.last);
+                }
+                &mut context.splice
+            }
+            Place::Hint(hint) => {
+                self.locate_from_splice(&mut hint.splice, target);
+                &mut hint.splice
+            }
+        };
+        if splice.height < new.height.min(self.levels()) {
+            // Above what is known, each level would be walked from its beginning.
+            self.locate_from_head(splice, target);
+        }
+        // SAFETY: passed on from the caller.
+        let node = unsafe {
+            self.insert_located(
+                sharing, memory, splice, new.entry, target, new.layout, new.height, linked,
+            )?
+        };
+        if let Place::Context(context) = place {
+            context.last = node;
+        }
+        Ok(Word::new(target.prefix(), node))
+    }
+
+    /// Fills the splice by a search from the start on, or from the head.
+    fn locate_from(&self, splice: &mut Splice, start: Option<Start>, target: &Target<'_>) {
+        let Some(Start { node, levels }) = start else {
+            return self.locate_from_head(splice, target);
+        };
+        splice.height = 0;
+        self.descend_into(splice, target, node, levels);
+        splice.height = levels;
+    }
+}

@@ -66,7 +66,7 @@ pub use visibility::{Everything, Visibility};
 #[doc(hidden)]
 pub mod checker {
     use crate::arena::Ticket;
-    use crate::rep::Handle;
+    use crate::rep::{Handle, VectorRep};
     use crate::skiplist::{InsertContext, Sharing, SkipList};
     use crate::{BatchError, Comparator, EntryRef, Hint, MemTable, Result, SequenceNumber};
 
@@ -83,6 +83,20 @@ pub mod checker {
         // SAFETY: concurrent inserts need no exclusivity; the models take their
         // tickets from the list's own arena.
         unsafe { list.insert_near(Sharing::Concurrent, ticket, &mut context, entry, || ()) }
+    }
+
+    /// Appends to a vector from memory set aside before.
+    pub fn append<C: Comparator>(
+        rep: &VectorRep<C>,
+        ticket: &mut Ticket<'_>,
+        entry: &EntryRef<'_>,
+    ) -> Result<()> {
+        rep.append(ticket, entry)
+    }
+
+    /// Sets memory aside for a vector.
+    pub fn reserve<C: Comparator>(rep: &VectorRep<C>, bytes: usize) -> Result<Ticket<'_>> {
+        rep.arena().reserve(bytes)
     }
 
     /// What a writer keeps from one insert to the next.

@@ -16,6 +16,7 @@ mod read;
 mod skiplist;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
+mod vector;
 
 pub use crate::arena::Memory;
 pub use crate::skiplist::Sharing;
@@ -24,6 +25,7 @@ pub use factory::{MemTableRepFactory, RepContext};
 pub use read::ReadRep;
 pub(crate) use sealed::Sealed;
 pub use skiplist::{SkipListFactory, SkipListRep};
+pub use vector::{VectorFactory, VectorRep};
 
 use core::fmt::Debug;
 
@@ -150,6 +152,13 @@ pub trait MemTableRep: ReadRep {
     /// The limit that the lengths exceed.
     fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize>;
 
-    /// Told once that no entry will be added any more: all inserts happen before the call.
+    /// Told that no entry will be added any more: all inserts happen before the call.
     fn seal(&self) {}
+
+    /// Hands over, once each, the entries that [`insert`](Self::insert) took and that turned out
+    /// later to be there already, so that they are counted no longer. Asked after
+    /// [`seal`](Self::seal); the default has none.
+    fn drain_dropped(&self, each: &mut dyn FnMut(&EntryRef<'_>)) {
+        let _ = each;
+    }
 }

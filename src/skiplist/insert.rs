@@ -278,7 +278,7 @@ impl<C: Comparator> SkipList<C> {
 
     /// True when, on `level`, the splice's nodes are still adjacent and the
     /// target is between them; `follows` says that it comes after the first.
-    fn brackets(
+    pub(super) fn brackets(
         &self,
         splice: &mut Splice,
         target: &Target<'_>,
@@ -311,7 +311,7 @@ impl<C: Comparator> SkipList<C> {
     }
 
     /// Fills the splice starting from what it says, climbing as high as needed.
-    fn locate_from_splice(&self, splice: &mut Splice, target: &Target<'_>) {
+    pub(super) fn locate_from_splice(&self, splice: &mut Splice, target: &Target<'_>) {
         let known = splice.height;
         let Some(level) = (0..known).find(|&level| self.brackets(splice, target, level, false))
         else {

@@ -66,7 +66,7 @@ pub use visibility::{Everything, Visibility};
 #[doc(hidden)]
 pub mod checker {
     use crate::arena::{ConcurrentArena, Memory, Ticket};
-    use crate::rep::{Handle, HashRep, MemTableRep};
+    use crate::rep::{Handle, HashRep, MemTableRep, VectorRep};
     use crate::skiplist::{InsertContext, Sharing, SkipList};
     use crate::{BatchError, Comparator, EntryRef, Hint, MemTable, Result, SequenceNumber};
 
@@ -97,6 +97,20 @@ pub mod checker {
         let mut context = InsertContext::new();
         // SAFETY: concurrent inserts need no exclusivity; memory and context are its own.
         unsafe { rep.insert(Sharing::Concurrent, &mut memory, &mut context, entry, || ()) }
+    }
+
+    /// Appends to a vector from memory set aside before.
+    pub fn append<C: Comparator>(
+        rep: &VectorRep<C>,
+        ticket: &mut Ticket<'_>,
+        entry: &EntryRef<'_>,
+    ) -> Result<()> {
+        rep.append(ticket, entry)
+    }
+
+    /// Sets memory aside for a vector.
+    pub fn reserve<C: Comparator>(rep: &VectorRep<C>, bytes: usize) -> Result<Ticket<'_>> {
+        rep.arena().reserve(bytes)
     }
 
     /// What a writer keeps from one insert to the next.

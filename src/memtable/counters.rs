@@ -156,6 +156,17 @@ impl Counters {
         }
     }
 
+    /// Takes off an entry that was counted and dropped later: the one that stayed has its
+    /// sequence number, and its timestamp.
+    pub(super) fn discount(&self, entry: &EntryRef<'_>) {
+        let data_size = (entry.user_key.len() + entry.value.len()) as u64 + 8;
+        let less = |counter, amount: u64| add(counter, amount.wrapping_neg());
+        less(&self.0.entries, 1);
+        less(&self.0.deletions, entry.kind.is_tombstone().into());
+        less(&self.0.merges, (entry.kind == Kind::MERGE).into());
+        less(&self.0.data_size, data_size);
+    }
+
     pub(super) fn read<C: Comparator>(&self, earliest_sequence: SequenceNumber) -> Stats {
         let first = read(&self.0.first);
         // A writer that is still inside may have added what another one overwrote already.

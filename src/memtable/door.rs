@@ -105,8 +105,9 @@ impl Door {
         self.0.fetch_sub(side.weight(), ord!(DOOR_LEAVE, Release));
     }
 
-    /// Closes the door and waits until nobody is inside.
-    pub(super) fn seal(&self, table: u64) -> Result<()> {
+    /// Closes the door, waits until nobody is inside, and calls `finish` before it says that the
+    /// table is sealed: two sealers both do.
+    pub(super) fn seal(&self, table: u64, finish: impl FnOnce()) -> Result<()> {
         if with_entered(|tables| tables.contains(&table)) {
             return Err(Error::Reentrant);
         }
@@ -118,7 +119,8 @@ impl Door {
             }
             backoff.snooze();
         }
-        self.0.fetch_or(SEALED, ord!(DOOR_SEALED_STORE, Relaxed));
+        finish();
+        self.0.fetch_or(SEALED, ord!(DOOR_SEALED_STORE, Release));
         Ok(())
     }
 

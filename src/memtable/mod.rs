@@ -74,7 +74,7 @@ use crate::key::{
 use crate::lookup::Lookup;
 use crate::merge::MergeOperator;
 use crate::rep::{Cursor, MemTableRep, ReadObserver, ReadRep, SkipListRep};
-use crate::sync::ledger::FAULT_MEMTABLE_FILTER_AFTER_LINK;
+use crate::sync::ledger::{FAULT_MEMTABLE_FILTER_AFTER_LINK, FAULT_VECTOR_COUNT_AFTER_SEAL};
 use crate::sync::{Arc, fault};
 use crate::tombstones::{Sight, Tombstones};
 use crate::visibility::Everything;
@@ -338,12 +338,28 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// [`Error::Reentrant`] when the calling thread is itself inside: it would
     /// wait for itself.
     pub fn seal(&self) -> Result<()> {
-        self.door.seal(self.id)?;
+        self.door.seal(self.id, || self.finish())?;
+        if fault(&FAULT_VECTOR_COUNT_AFTER_SEAL) {
+            self.discount_dropped();
+        }
         // What remains as it is for want of memory is read all the same.
         let _ = self.tombstones.join_all(self.comparator());
-        self.rep.seal();
         self.arena().begin_release();
         Ok(())
+    }
+
+    /// What comes between the last writer and a sealed table.
+    fn finish(&self) {
+        self.rep.seal();
+        if !fault(&FAULT_VECTOR_COUNT_AFTER_SEAL) {
+            self.discount_dropped();
+        }
+    }
+
+    /// Takes off the counters what the representation found to be there already.
+    fn discount_dropped(&self) {
+        let discount = &mut |entry: &EntryRef<'_>| self.counters.discount(entry);
+        self.rep.drain_dropped(discount);
     }
 
     /// True once [`seal`](Self::seal) is done: all entries are visible to the

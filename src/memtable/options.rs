@@ -342,6 +342,7 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
             comparator: self.comparator,
             list: self.list,
             overwrites: self.duplicates == DuplicatePolicy::Overwrite,
+            keeps_first: self.duplicates == DuplicatePolicy::KeepFirst,
             prefix_extractor,
         })?;
         Ok(MemTable {

@@ -38,6 +38,9 @@ pub struct RepContext<C> {
     pub list: SkipListOptions,
     /// True when entries can be [overwritten](crate::memtable::DuplicatePolicy::Overwrite).
     pub overwrites: bool,
+    /// True when the first of two entries with the same key and sequence number is
+    /// [kept](crate::memtable::DuplicatePolicy::KeepFirst), and the second is no error.
+    pub keeps_first: bool,
     /// What keys begin with, where the table was told.
     pub prefix_extractor: Option<Arc<dyn PrefixExtractor>>,
 }

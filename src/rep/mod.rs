@@ -17,6 +17,7 @@ mod read;
 mod skiplist;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
+mod vector;
 
 pub use crate::arena::Memory;
 pub use crate::skiplist::Sharing;
@@ -29,6 +30,7 @@ pub use hash::{
 pub use read::ReadRep;
 pub(crate) use sealed::Sealed;
 pub use skiplist::{SkipListFactory, SkipListRep};
+pub use vector::{VectorFactory, VectorRep};
 
 use core::fmt::Debug;
 
@@ -155,6 +157,13 @@ pub trait MemTableRep: ReadRep {
     /// The limit that the lengths exceed.
     fn max_entry_size(&self, key_len: usize, value_len: usize) -> Result<usize>;
 
-    /// Told once that no entry will be added any more: all inserts happen before the call.
+    /// Told that no entry will be added any more: all inserts happen before the call.
     fn seal(&self) {}
+
+    /// Hands over, once each, the entries that [`insert`](Self::insert) took and that turned out
+    /// later to be there already, so that they are counted no longer. Asked after
+    /// [`seal`](Self::seal); the default has none.
+    fn drain_dropped(&self, each: &mut dyn FnMut(&EntryRef<'_>)) {
+        let _ = each;
+    }
 }

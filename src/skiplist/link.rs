@@ -17,11 +17,11 @@ use crate::sync::{fault, ord};
 
 /// A node that is written and not linked yet.
 #[derive(Debug, Clone, Copy)]
-struct NewNode {
-    offset: Offset,
-    ptr: NodePtr,
-    prefix: u32,
-    allocated: usize,
+pub(super) struct NewNode {
+    pub(super) offset: Offset,
+    pub(super) ptr: NodePtr,
+    pub(super) prefix: u32,
+    pub(super) allocated: usize,
 }
 
 /// An entry that is to become a node.
@@ -60,14 +60,49 @@ impl<C: Comparator> SkipList<C> {
         if splice.equal {
             return Err(Error::Duplicate);
         }
-        let view = self.view();
-        let known = splice.height;
-        for level in known..height {
+        self.fill_above(splice, target, height);
+        let node = self.write_node(memory, entry, target, layout, height)?;
+        // SAFETY: passed on from the caller; the node was made just now, and the splice knows
+        // all of its levels.
+        let done = unsafe { self.link_at::<false>(sharing, splice, node, target, height, linked) };
+        if done.is_err() {
+            memory.abandon(node.allocated);
+        }
+        done.map(|()| node.offset)
+    }
+
+    /// Fills the levels of the splice from those that it knows up to `height`.
+    #[inline(always)]
+    pub(super) fn fill_above(&self, splice: &mut Splice, target: &Target<'_>, height: usize) {
+        for level in splice.height..height {
             // SAFETY: the head is a node of every level.
-            let stop = unsafe { self.walk(view, target, self.head, level, 0) };
+            let stop = unsafe { self.walk(self.view(), target, self.head, level, 0) };
             (splice.prev[level], splice.next[level]) = (stop.prev, stop.word);
         }
-        let node = self.write_node(memory, entry, target, layout, height)?;
+    }
+
+    /// Links a node where the splice says. With `PARKED`, its level-0 link was made before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`], if another thread linked the entry meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_located`](Self::insert_located); the splice was filled for all levels
+    /// of the node, which is linked nowhere, and nobody else uses it.
+    #[inline(always)]
+    pub(super) unsafe fn link_at<const PARKED: bool>(
+        &self,
+        sharing: Sharing,
+        splice: &mut Splice,
+        node: NewNode,
+        target: &Target<'_>,
+        height: usize,
+        linked: impl FnOnce(),
+    ) -> Result<()> {
+        let view = self.view();
+        let known = splice.height;
         // Whatever happens to user code from here on, the splice is not trusted.
         splice.height = 0;
         let mut linked = Some(linked);
@@ -82,7 +117,10 @@ impl<C: Comparator> SkipList<C> {
         for step in 0..height {
             let level = if top_down { height - 1 - step } else { step };
             let next = splice.next[level];
-            if !top_down {
+            if PARKED && level == 0 {
+                // SAFETY: every node has this level.
+                unsafe { Self::set_own_link(node.ptr, level, next) };
+            } else if !top_down {
                 // SAFETY: as above; nobody reads this link before the next step (S3).
                 unsafe { self.construct_link(node, level, next) };
             }
@@ -91,11 +129,7 @@ impl<C: Comparator> SkipList<C> {
             // SAFETY: as above; exclusivity is the caller's.
             if !unsafe { Self::publish(sharing, prev, level, next, node) } {
                 // SAFETY: passed on from the caller.
-                let again = unsafe { self.link_again(sharing, view, splice, node, target, level) };
-                if again.is_err() {
-                    memory.abandon(node.allocated);
-                    return again.map(|()| node.offset);
-                }
+                unsafe { self.link_again(sharing, view, splice, node, target, level) }?;
                 trusted &= level == 0;
             }
             if level == 0 {
@@ -109,12 +143,12 @@ impl<C: Comparator> SkipList<C> {
         if trusted {
             splice.height = known.max(height);
         }
-        Ok(node.offset)
+        Ok(())
     }
 
     /// Allocates a node and writes its record; its links are still to be made.
     #[inline]
-    fn write_node(
+    pub(super) fn write_node(
         &self,
         memory: &mut impl Allocate,
         entry: &EntryRef<'_>,
@@ -159,7 +193,7 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// `level` is below the node's height, and the node is not linked there yet.
     #[inline(always)]
-    unsafe fn construct_link(&self, node: NewNode, level: usize, next: Word) {
+    pub(super) unsafe fn construct_link(&self, node: NewNode, level: usize, next: Word) {
         // SAFETY: passed on from the caller.
         unsafe { node.ptr.construct_link(level, next) };
         #[cfg(shuttle)]
@@ -212,7 +246,7 @@ impl<C: Comparator> SkipList<C> {
     ///
     /// `level` is below the node's height.
     #[inline(always)]
-    unsafe fn set_own_link(node: NodePtr, level: usize, next: Word) {
+    pub(super) unsafe fn set_own_link(node: NodePtr, level: usize, next: Word) {
         // SAFETY: passed on from the caller.
         let link = unsafe { node.link(level) };
         if level == 0 {

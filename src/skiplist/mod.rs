@@ -45,6 +45,7 @@
 //! |---|---|---|
 //! | record, shadow | the inserter, before linking | anyone who followed a link |
 //! | a link of a node not yet linked on that level | the inserter | nobody |
+//! | the level-0 link of a parked node (`parked.rs`) | who parked it, or holds it | the same |
 //! | a link of a linked node | anyone: compare-exchange; or the one exclusive writer | anyone |
 //! | a cell | anyone: swap | anyone |
 //! | `height` | anyone, by maximum | anyone |
@@ -62,6 +63,7 @@ mod height;
 mod insert;
 mod link;
 mod node;
+mod parked;
 mod probe;
 mod sample;
 mod search;
@@ -74,6 +76,7 @@ pub use batch::BatchError;
 pub use height::{HeightSource, MAX_HEIGHT};
 pub use insert::{InsertContext, Sharing};
 pub(crate) use link::Tower;
+pub(crate) use parked::Linked;
 pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;

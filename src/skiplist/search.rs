@@ -16,7 +16,7 @@ use crate::sync::{fault, ord};
 pub(crate) struct Target<'k> {
     pub(crate) user_key: &'k [u8],
     pub(crate) sequence: SequenceNumber,
-    prefix: u32,
+    pub(super) prefix: u32,
 }
 
 impl<'k> Target<'k> {

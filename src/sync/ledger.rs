@@ -183,6 +183,36 @@ sites! {
     HASH_ENTRIES_LOAD: Relaxed, with "none",
         because "a reading: how tall towers are and where searches begin is a matter of time only", killed by [];
 
+    SKIPLIST_PARKED_LOAD: Relaxed, with "none",
+        because "read by the one thread that holds the node: it parked it, or acquired it by VECTOR_TAKE", killed by [];
+    SKIPLIST_PARKED_STORE: Relaxed, with "none",
+        because "nobody else reads the word before VECTOR_PUSH releases the node, or the lock that guards it", killed by [];
+
+    VECTOR_PENDING_LOAD: Acquire, with "VECTOR_SETTLED",
+        because "who finds nothing pending reads the list, which must have what was pending before",
+        killed by ["vector::two_settlers"];
+    VECTOR_PUSH_GUESS: Relaxed, with "none",
+        because "a guess that the compare-exchange verifies; the node that it names is not read", killed by [];
+    VECTOR_PUSH: Release, with "VECTOR_TAKE",
+        because "publishes the record and the parked word of the node; being a read-modify-write, it continues the release sequences of the pushes before, whose nodes come with it",
+        killed by ["vector::append_against_read"];
+    VECTOR_PUSH_FAILED: Relaxed, with "none",
+        because "the value is only the next guess", killed by [];
+    VECTOR_TAKE: Acquire, with "VECTOR_PUSH",
+        because "whoever takes the pending nodes reads and links them",
+        killed by ["vector::append_against_read"];
+    VECTOR_SETTLED: Release, with "VECTOR_PENDING_LOAD",
+        because "publishes the links of all that was pending to those who find that nothing is, and take no lock",
+        killed by ["vector::two_settlers"];
+    VECTOR_SETTLED_FAILED: Relaxed, with "none",
+        because "the value is dropped: what was pushed meanwhile is taken next", killed by [];
+    VECTOR_FAULT_STORE: Relaxed, with "none",
+        because "part of a planted fault, compiled out of production", killed by [];
+    VECTOR_DAMAGE_STORE: Relaxed, with "VECTOR_DAMAGE_LOAD",
+        because "happens before VECTOR_SETTLED, which readers acquire before they ask", killed by [];
+    VECTOR_DAMAGE_LOAD: Relaxed, with "VECTOR_DAMAGE_STORE",
+        because "follows VECTOR_PENDING_LOAD, or the lock", killed by [];
+
     DOOR_LOAD: Relaxed, with "DOOR_ENTER",
         because "a guess that the compare-exchange verifies; a refusal reads nothing else", killed by [];
     DOOR_ENTER: Acquire, with "DOOR_LEAVE",
@@ -198,9 +228,10 @@ sites! {
     DOOR_DRAIN: Acquire, with "DOOR_LEAVE",
         because "the sealer promises that all entries and counters are visible",
         killed by ["memtable::add_against_seal"];
-    DOOR_SEALED_STORE: Relaxed, with "DOOR_SEALED_LOAD",
-        because "a read-modify-write of the door's word, so it continues the release sequence of every DOOR_LEAVE before it: who acquires the flag acquires all that the writers did", killed by [];
-    DOOR_SEALED_LOAD: Acquire, with "DOOR_LEAVE, through DOOR_SEALED_STORE",
+    DOOR_SEALED_STORE: Release, with "DOOR_SEALED_LOAD",
+        because "publishes what the sealer took off the counters; a read-modify-write of the door's word, so it also continues the release sequence of every DOOR_LEAVE before it: who acquires the flag acquires all that the writers did",
+        killed by ["vector::sealed_counts_are_exact"];
+    DOOR_SEALED_LOAD: Acquire, with "DOOR_SEALED_STORE, DOOR_LEAVE",
         because "who sees the table sealed sees all of its entries and counters",
         killed by ["memtable::sealed_is_complete"];
 
@@ -333,6 +364,18 @@ faults! {
     FAULT_HASH_NO_HELP: "loom",
         "a writer is told of a duplicate before the bucket leads to the entry",
         killed by ["hash::duplicate_of_the_first"];
+    FAULT_VECTOR_NO_BUSY_TAG: "loom",
+        "nothing says that a settler is still linking what it took",
+        killed by ["vector::two_settlers"];
+    FAULT_VECTOR_KEEP_STALE_NEXT: "loom",
+        "after a failed compare-exchange a pushed node stays in front of the old head",
+        killed by ["vector::two_appenders"];
+    FAULT_VECTOR_DROP_RACING_PUSH: "loom",
+        "a settler that is done says so by a store, over what was pushed meanwhile",
+        killed by ["vector::append_against_read", "vector::two_settlers"];
+    FAULT_VECTOR_COUNT_AFTER_SEAL: "loom",
+        "duplicates are taken off the counters after the table is said to be sealed",
+        killed by ["vector::sealed_counts_are_exact"];
     FAULT_SEQUENCER_PUBLISH_OWN: "loom",
         "a writer publishes its own range without a look at those before it",
         killed by ["sequencer::reader_sees_whole_batches"];

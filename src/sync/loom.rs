@@ -71,6 +71,11 @@ pub(crate) fn available_parallelism() -> usize {
     2
 }
 
+/// Work that is shared out is no part of any protocol: a model does it alone.
+pub(crate) fn run_together(_helpers: usize, work: impl Fn() + Sync) {
+    work();
+}
+
 loom::thread_local! {
     static SHARD: core::cell::Cell<usize> = core::cell::Cell::new(0);
     static ENTERED: RefCell<Vec<u64>> = RefCell::new(Vec::new());

@@ -17,8 +17,8 @@
 //!   one site through the environment, so that one binary covers every mutant;
 //! - **faults**: named logic errors that a checker build can switch on, to show
 //!   that the suites notice them;
-//! - the random source, the thread's index, back-off, block allocation and
-//!   prefetching.
+//! - the random source, the thread's index, back-off, block allocation, work on
+//!   several threads, and prefetching.
 
 pub mod ledger;
 
@@ -52,7 +52,7 @@ mod random;
 pub(crate) use backend::at_thread_end;
 pub(crate) use backend::{
     Arc, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Backoff, Shadow, UnsafeCell,
-    available_parallelism, random_u64, shard_index, switch_shard, with_entered,
+    available_parallelism, random_u64, run_together, shard_index, switch_shard, with_entered,
 };
 #[allow(unused_imports, reason = "the reserved space allocates no blocks")]
 pub(crate) use backend::{alloc_block, dealloc_block};

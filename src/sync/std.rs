@@ -4,6 +4,8 @@ use core::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{
     Arc, Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
@@ -38,6 +40,31 @@ impl Backoff {
 pub(crate) fn available_parallelism() -> usize {
     static THREADS: OnceLock<usize> = OnceLock::new();
     *THREADS.get_or_init(|| std::thread::available_parallelism().map_or(1, core::num::NonZero::get))
+}
+
+/// The most threads that are started for one piece of work.
+const MOST_HELPERS: usize = 7;
+
+/// Runs `work` on this thread, and on up to `helpers` others at the same time, as far as the
+/// system has any; returns when all are done. A panic of one of them goes on here.
+///
+/// The standard library aborts if it has no memory for a thread that the system has.
+pub(crate) fn run_together(helpers: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        let mut handles: SmallVec<[_; MOST_HELPERS]> = SmallVec::new();
+        for _ in 0..helpers.min(MOST_HELPERS) {
+            match std::thread::Builder::new().spawn_scoped(scope, &work) {
+                Ok(handle) => handles.push(handle),
+                Err(_) => break,
+            }
+        }
+        work();
+        for handle in handles {
+            if let Err(panic) = handle.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
 }
 
 thread_local! {

@@ -50,7 +50,7 @@ mod refusal {
         static REFUSED: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Runs `f` while cursors are refused memory.
+    /// Runs `f` while cursors, and lists to sort in, are refused memory.
     pub(crate) fn without_memory<R>(f: impl FnOnce() -> R) -> R {
         REFUSED.set(true);
         let result = f();

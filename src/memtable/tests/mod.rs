@@ -16,6 +16,7 @@ mod sample;
 mod silent;
 mod stamped;
 mod timestamps;
+mod vector;
 mod visibility;
 mod visible;
 

@@ -157,6 +157,7 @@ impl Options {
             list: options,
             overwrites,
             prefix_extractor,
+            ..
         } = context;
         let extractor = match prefix_extractor {
             None => Err(Fallback::NoPrefixExtractor),

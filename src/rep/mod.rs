@@ -10,6 +10,7 @@
 //! [`MemTableBuilder::representation`](crate::MemTableBuilder::representation).
 //! The representation is part of the table's type, so that calls of it are direct.
 
+mod any;
 mod cursor;
 mod factory;
 mod hash;
@@ -21,6 +22,7 @@ mod vector;
 
 pub use crate::arena::Memory;
 pub use crate::skiplist::Sharing;
+pub use any::{AnyFactory, AnyRep};
 pub use cursor::{Cursor, Handle, ReadObserver};
 pub use factory::{MemTableRepFactory, RepContext};
 pub use hash::{

@@ -1,10 +1,10 @@
 //! What the tables of a run stand on.
 
 use verimem::Comparator;
-use verimem::rep::{MemTableRepFactory, SkipListFactory};
+use verimem::rep::{AnyFactory, MemTableRepFactory, SkipListFactory};
 use verimem_model::Duplicates;
 
-use crate::Config;
+use crate::{Config, Rep};
 
 /// A representation to be tried, for tables of any order.
 pub trait Candidate {
@@ -59,6 +59,7 @@ impl Abilities {
     #[must_use]
     pub fn of(self, config: &Config) -> Config {
         let mut config = config.allowed();
+        config.rep = Rep::SkipList; // another one takes its place
         config.abilities = self;
         if !self.refuses_duplicates
             || !self.overwrites && config.duplicates == Duplicates::Overwrite
@@ -87,5 +88,18 @@ impl Candidate for Default {
 
     fn factory<C: Comparator>(&self) -> SkipListFactory {
         SkipListFactory
+    }
+}
+
+/// One of the built-in ones, chosen when the program runs.
+impl Candidate for Rep {
+    type Factory<C: Comparator> = AnyFactory;
+
+    fn factory<C: Comparator>(&self) -> AnyFactory {
+        Self::factory(*self)
+    }
+
+    fn abilities(&self) -> Abilities {
+        Self::abilities(*self)
     }
 }

@@ -4,6 +4,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
+use verimem::rep::{
+    AnyFactory, HashLinkListFactory, HashSkipListFactory, SkipListFactory, VectorFactory,
+};
 use verimem::skiplist::HeightSource;
 use verimem::{CappedPrefix, Comparator, FixedPrefix, PrefixExtractor, Protection};
 use verimem_model::{Duplicates, Merging, Order};
@@ -100,6 +103,58 @@ impl Towers {
     }
 }
 
+/// What a table stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rep {
+    /// The default.
+    SkipList,
+    /// Buckets that are skiplists, so many slots for them, of so many levels.
+    HashSkipList(usize, usize),
+    /// Buckets that are lists up to so many entries, and so many slots for them.
+    HashLinkList(usize, u32),
+    /// Entries that are sorted when somebody reads.
+    Vector,
+}
+
+impl Rep {
+    /// What makes it.
+    #[must_use]
+    pub fn factory(self) -> AnyFactory {
+        match self {
+            Self::SkipList => AnyFactory::SkipList(SkipListFactory),
+            Self::HashSkipList(bucket_count, height) => {
+                AnyFactory::HashSkipList(HashSkipListFactory {
+                    bucket_count,
+                    height,
+                    ..Default::default()
+                })
+            }
+            Self::HashLinkList(bucket_count, threshold_use_skiplist) => {
+                AnyFactory::HashLinkList(HashLinkListFactory {
+                    bucket_count,
+                    threshold_use_skiplist,
+                    ..Default::default()
+                })
+            }
+            Self::Vector => AnyFactory::Vector(VectorFactory::default()),
+        }
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub fn abilities(self) -> Abilities {
+        match self {
+            Self::Vector => Abilities {
+                refuses_duplicates: false,
+                overwrites: false,
+                knows_hints: false,
+                ..Abilities::ALL
+            },
+            _ => Abilities::ALL,
+        }
+    }
+}
+
 /// How large the Bloom filter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Filtering {
@@ -149,6 +204,8 @@ impl Prefixes {
 /// What table a run is on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
+    /// The representation.
+    pub rep: Rep,
     /// The comparator.
     pub compare: Compare,
     /// Height of the tallest tower.
@@ -195,13 +252,15 @@ pub struct Config {
     pub verify_checksums_on_seek: bool,
     /// Errors show keys.
     pub show_corrupt_keys: bool,
-    /// What the table's representation can do.
+    /// What the table's representation can do; less than [`Rep::abilities`] only if it is
+    /// another one.
     pub abilities: Abilities,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            rep: Rep::SkipList,
             compare: Compare::Bytewise,
             max_height: 12,
             branching: 4,
@@ -246,6 +305,8 @@ impl Config {
             Some("max_successive_merges")
         } else if self.filtering != Filtering::Nothing && filter {
             Some("bloom_size_ratio")
+        } else if self.rep == Rep::Vector && self.duplicates != Duplicates::KeepFirst {
+            Some("duplicates")
         } else if self.verify_checksums_on_seek && self.protection_bytes == 0 {
             Some("verify_checksums_on_seek")
         } else {
@@ -257,10 +318,14 @@ impl Config {
     #[must_use]
     pub fn allowed(&self) -> Self {
         let mut config = self.clone();
+        if self.rep != Rep::SkipList {
+            config.abilities = self.rep.abilities();
+        }
         while let Some(option) = config.refused() {
             match option {
                 "max_successive_merges" => config.max_successive_merges = 0,
                 "verify_checksums_on_seek" => config.verify_checksums_on_seek = false,
+                "duplicates" => config.duplicates = Duplicates::KeepFirst,
                 _ => config.filtering = Filtering::Nothing,
             }
         }

@@ -1,6 +1,6 @@
 //! The options of a [`Config`], and the values that each takes in a test.
 
-use crate::{Compare, Config, Filtering, Prefixes, Towers};
+use crate::{Compare, Config, Filtering, Prefixes, Rep, Towers};
 use verimem_model::{Duplicates, Merging};
 
 /// An option. Its value in place 0 is the default.
@@ -34,7 +34,19 @@ macro_rules! knob {
 }
 
 /// All options but the seed.
-pub const KNOBS: [Knob; 22] = [
+pub const KNOBS: [Knob; 23] = [
+    knob!(
+        rep,
+        3,
+        [
+            Rep::SkipList,
+            Rep::HashSkipList(1, 2),
+            Rep::HashSkipList(7, 4),
+            Rep::HashLinkList(1, 3),
+            Rep::HashLinkList(100, 0),
+            Rep::Vector,
+        ]
+    ),
     knob!(
         compare,
         0,

@@ -31,7 +31,7 @@ mod subject;
 mod writes;
 
 pub use candidate::{Abilities, Candidate};
-pub use config::{Coarse, Compare, Config, Filtering, Plain, Prefixes, Towers};
+pub use config::{Coarse, Compare, Config, Filtering, Plain, Prefixes, Rep, Towers};
 pub use decode::{decode, ops_from_bytes};
 pub use divergence::Divergence;
 pub(crate) use divergence::same;

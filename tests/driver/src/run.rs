@@ -14,7 +14,7 @@ use crate::any_order::{AnyOrder, shared_prefix};
 use crate::candidate::{Candidate, Default};
 use crate::slots::Slot;
 use crate::subject::Subject;
-use crate::{Coarse, Compare, Config, Divergence, Fault, Faulty, Plain, Real, same};
+use crate::{Coarse, Compare, Config, Divergence, Fault, Faulty, Plain, Real, Rep, same};
 
 /// Applies `ops` to a new table and to the model, and compares everything.
 ///
@@ -69,7 +69,10 @@ pub fn run_on(subject: &dyn Subject, config: &Config, ops: &[Op]) -> Result<Hist
 ///
 /// The [`Divergence`] when it is not.
 pub fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
-    open_on(&Default, config)
+    match config.rep {
+        Rep::SkipList => open_on(&Default, config),
+        rep => open_on(&rep, config),
+    }
 }
 
 /// As [`open`], on a representation to be tried; the options are those that it

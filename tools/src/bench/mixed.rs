@@ -1,6 +1,7 @@
 //! Workloads that read and write at a time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use verimem::rep::Cursor;
 use verimem::{Kind, MAX_SEQUENCE_NUMBER, Reader, Writer};
@@ -128,14 +129,42 @@ pub fn run(
     Ok(total)
 }
 
-/// Counts the readers that are still at it.
-struct Reading<'c>(&'c AtomicUsize);
+/// What the readers and the extra writer know of one another. Relaxed is enough for all of it: it
+/// has to be learnt some time, and says nothing about entries.
+#[derive(Default)]
+struct Beside {
+    /// Readers that are still at it.
+    reading: AtomicUsize,
+    /// Whether the writer has begun.
+    writing: AtomicBool,
+}
+
+/// A reader that is at it until this is dropped. So a writer does not go on for one that failed.
+struct Reading<'b>(&'b Beside);
+
+impl<'b> Reading<'b> {
+    /// Waits for the writer: there is nothing to measure before it writes.
+    fn start(beside: &'b Beside, probe: &mut Probe) -> Self {
+        while !beside.writing.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        probe.start();
+        Self(beside)
+    }
+}
 
 impl Drop for Reading<'_> {
-    // Also where a reader fails: the writer would go on for long.
     fn drop(&mut self) {
-        // Relaxed: the writer only has to learn of it some time.
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.reading.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A writer that has begun when this is dropped. So readers do not wait for one that failed.
+struct Begun<'b>(&'b Beside);
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.writing.store(true, Ordering::Relaxed);
     }
 }
 
@@ -143,20 +172,24 @@ impl Drop for Reading<'_> {
 fn overwrite<'k>(
     ground: &Ground,
     table: &Table,
-    reading: &AtomicUsize,
+    beside: &Beside,
     entries: impl Iterator<Item = (&'k [u8], u32)>,
     probe: &mut Probe,
 ) -> verimem::Result<Done> {
+    let mut begins = Some(Begun(beside));
     let mut writer = table::enter(table, 1)?;
     let mut done = Done::default();
     let sequences = ground.first_sequence(0)..;
     for (sequence, (key, index)) in sequences.zip(entries) {
-        if reading.load(Ordering::Relaxed) == 0 {
+        if beside.reading.load(Ordering::Relaxed) == 0 {
             break;
         }
         let value = ground.values.of(index);
         probe.time(|| writer.add(sequence, Kind::VALUE, key, value))?;
         done.added += 1;
+        if let Some(begun) = begins.take() {
+            drop(begun);
+        }
     }
     Ok(done)
 }
@@ -169,15 +202,17 @@ pub fn read_while_writing(
 ) -> Result<(Sum, Sum), Problem> {
     let plan = &ground.plan;
     ground.load(table, space.present())?;
-    let reading = AtomicUsize::new(plan.threads);
-    let reading = &reading;
+    let beside = &Beside {
+        reading: AtomicUsize::new(plan.threads),
+        ..Beside::default()
+    };
     let ranks = Ranks::uniform(space.loaded);
     let salt = Workload::Readwhilewriting.name();
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for thread in 0..plan.threads {
         let keys = ground.keys(&choices(ground, space, &salt, &ranks, thread));
         jobs.push(Box::new(move |probe| {
-            let _here = Reading(reading);
+            let _here = Reading::start(beside, probe);
             probe.limit(plan.duration);
             Ok(get_all(table, &keys, probe)?)
         }));
@@ -186,8 +221,8 @@ pub fn read_while_writing(
     let entries: Vec<u32> = (0..plan.writes).map(|_| ranks.next(&mut random)).collect();
     let keys = ground.keys(&entries);
     jobs.push(Box::new(move |probe| {
-        let entries = keys.iter().zip(entries);
-        Ok(overwrite(ground, table, reading, entries, probe)?)
+        let entries = keys.iter().zip(entries.iter().copied());
+        Ok(overwrite(ground, table, beside, entries, probe)?)
     }));
     let mut laps = race(jobs, EVERY, plan.seed)?;
     let writer = sum(laps.split_off(plan.threads))?;

@@ -46,6 +46,10 @@ pub fn run(options: &BenchArgs) -> Result<Report, Problem> {
         path.as_deref()
             .map_or(Ok(()), |path| writable(flag, path))?;
     }
+    if options.plot.is_some() && options.plot == options.output {
+        let text = "--plot and --output: the same file cannot take both";
+        return Err(Problem::Usage(text.to_owned()));
+    }
     let ground = Ground::new(plan);
     let plan = &ground.plan;
     let total = plan.reps.len() * plan.workloads.len();

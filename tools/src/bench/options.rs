@@ -15,13 +15,7 @@ use crate::size::parse_size;
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {
     /// What to measure, in this order [default: all].
-    #[arg(
-        long,
-        value_name = "LIST",
-        value_enum,
-        value_delimiter = ',',
-        hide_possible_values = false
-    )]
+    #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',')]
     pub benchmarks: Vec<Workload>,
     /// Entries of each table.
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = parse_count)]
@@ -63,9 +57,9 @@ pub struct BenchArgs {
     /// The most that the writer of `readwhilewriting` writes [default: --num].
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub writes: Option<u32>,
-    /// Seconds for each workload that only reads, and for `readwhilewriting`: its keys again and
-    /// again. Others, which would need ever more memory, keep to their number of operations.
-    #[arg(long, value_name = "S", value_parser = parse_seconds, verbatim_doc_comment)]
+    /// Seconds for each workload that only reads, and for `readwhilewriting`: its keys again and again.
+    /// Others, which would need ever more memory, keep to their number of operations.
+    #[arg(long, value_name = "S", value_parser = parse_seconds)]
     pub duration: Option<Duration>,
     /// Steps after each seek of `seekrandom`.
     #[arg(

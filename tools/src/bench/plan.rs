@@ -93,7 +93,6 @@ impl Plan {
         };
         for &workload in &plan.workloads {
             plan.check_memory(workload, memory)?;
-            plan.table_options(workload)?;
         }
         plan.check_reps()?;
         Ok(plan)
@@ -131,14 +130,16 @@ impl Plan {
     }
 
     fn check_memory(&self, workload: Workload, memory: u64) -> Result<(), Problem> {
+        let filter = self.table_options(workload)?;
+        let filter = filter.bloom_size_ratio * filter.write_buffer_size as f64;
         let table = self.table_bytes(workload);
         let operations = u64::from(self.num).max(self.reads.into()) + u64::from(self.writes);
         // Keys, choices and orders are prepared, so that the clock does not see how.
         let prepared = operations.checked_mul(self.key_size as u64 + 16);
-        let Some((table, total)) = table
-            .zip(prepared)
-            .and_then(|(table, prepared)| Some((table, table.checked_add(prepared)?)))
-        else {
+        let Some((table, total)) = table.zip(prepared).and_then(|(table, prepared)| {
+            let total = table.checked_add(prepared)?;
+            Some((table, total.checked_add(filter as u64)?))
+        }) else {
             return usage("--num: so many entries of that size need more than 64 bits can count");
         };
         if table >= TABLE_BYTES {
@@ -299,6 +300,8 @@ mod tests {
             "16777216",
         ];
         assert!(!refusal(&words).is_empty());
+        let filter = ["--bloom_size_ratio", "0.2", "--write_buffer_size", "900GiB"];
+        assert!(refusal(&filter).contains("memory"));
         assert!(plan(&["--num", "40000000", "--benchmarks", "fillseq"]).is_ok());
         assert!(refusal(&["--num", "40000000", "--benchmarks", "ycsb-a"]).contains("ycsb-a"));
     }

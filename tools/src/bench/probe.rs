@@ -29,6 +29,7 @@ pub fn histogram() -> Result<Histogram<u64>, Problem> {
 pub struct Probe {
     every: u32,
     left: u32,
+    started: Instant,
     histogram: Histogram<u64>,
     until: Option<Instant>,
     over: bool,
@@ -40,10 +41,21 @@ impl Probe {
         Self {
             every,
             left: 1,
+            started: Instant::now(),
             histogram,
             until: None,
             over: false,
         }
+    }
+
+    /// What came before is not to be measured.
+    pub fn start(&mut self) {
+        self.started = Instant::now();
+    }
+
+    /// Since when it measures.
+    pub const fn started(&self) -> Instant {
+        self.started
     }
 
     /// The operations are to be repeated for so long from now on.

@@ -260,8 +260,8 @@ impl fmt::Display for Report {
         let clock = self.rows.iter().map(|row| row.clock_ns).max().unwrap_or(0);
         write!(
             f,
-            "latencies are those of every {EVERY}th operation (every {EVERY_STEP}th step of readseq and \
-             readreverse, every batch of fillbatch), {clock} ns for reading the clock included"
+            "latencies: one in {EVERY} operations was timed, of readseq and readreverse one in \
+             {EVERY_STEP}, of fillbatch each batch; reading the clock adds {clock} ns"
         )
     }
 }

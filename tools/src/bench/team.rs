@@ -25,8 +25,9 @@ pub struct Done {
     pub sum: u64,
 }
 
-/// What a thread does between the start and its end.
-pub type Job<'a> = Box<dyn FnOnce(&mut Probe) -> Result<Done, Box<dyn Error>> + Send + 'a>;
+/// What a thread does between the start and its end. It is called once; that it could be called
+/// again keeps what it owns, such as its keys, from being dropped before the clock is stopped.
+pub type Job<'a> = Box<dyn FnMut(&mut Probe) -> Result<Done, Box<dyn Error>> + Send + 'a>;
 
 /// A thread's work, and when it was.
 pub struct Lap {
@@ -83,7 +84,7 @@ pub fn race(jobs: Vec<Job<'_>>, every: u32, seed: u64) -> Result<Vec<Lap>, Probl
     thread::scope(|scope| {
         let mut threads = Vec::new();
         let mut refused = None;
-        for (number, (job, mut probe)) in jobs.into_iter().zip(probes).enumerate() {
+        for (number, (mut job, mut probe)) in jobs.into_iter().zip(probes).enumerate() {
             let gate = &gate;
             let work = move || {
                 // Towers are drawn per thread; the same ones in each run with this seed.
@@ -91,13 +92,13 @@ pub fn race(jobs: Vec<Job<'_>>, every: u32, seed: u64) -> Result<Vec<Lap>, Probl
                 if !gate.pass() {
                     return Err("not started".to_owned());
                 }
-                let started = Instant::now();
+                probe.start();
                 let done = job(&mut probe).map_err(|error| error.to_string())?;
                 let ended = Instant::now();
                 std::hint::black_box(done.sum);
                 Ok(Lap {
                     done,
-                    started,
+                    started: probe.started(),
                     ended,
                     histogram: probe.into_histogram(),
                 })
@@ -158,7 +159,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn job<'a>(
-        work: impl FnOnce(&mut Probe) -> Result<Done, Box<dyn Error>> + Send + 'a,
+        work: impl FnMut(&mut Probe) -> Result<Done, Box<dyn Error>> + Send + 'a,
     ) -> Job<'a> {
         Box::new(work)
     }

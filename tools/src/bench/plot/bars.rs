@@ -28,7 +28,7 @@ pub fn height(names: &Names<'_>) -> i32 {
 fn short(rate: f64) -> String {
     match rate {
         ..1e3 => format!("{rate:.0}"),
-        ..1e6 => format!("{:.1} k", rate / 1e3),
+        ..1e6 => format!("{:.0} k", rate / 1e3),
         ..1e9 => format!("{:.2} M", rate / 1e6),
         _ => format!("{:.2} G", rate / 1e9),
     }
@@ -50,7 +50,7 @@ pub fn draw(sheet: &Sheet<'_>, rows: &[Row], names: &Names<'_>, top: i32) -> Res
     for power in low..=high {
         let x = axis.at(f64::from(power));
         sheet.line(vec![(x, first), (x, last)], GRID, 1)?;
-        let label = short(10f64.powi(power));
+        let label = short(10f64.powi(power)).replace(".00", "");
         sheet.text(&label, (x, last + 12), 11, Align::Centre)?;
     }
     let mut y = first;
@@ -79,6 +79,6 @@ mod tests {
     #[test]
     fn rates_are_short() {
         let rates = [0.0, 950.0, 12_300.0, 1_234_567.0, 2e9].map(short);
-        assert_eq!(rates, ["0", "950", "12.3 k", "1.23 M", "2.00 G"]);
+        assert_eq!(rates, ["0", "950", "12 k", "1.23 M", "2.00 G"]);
     }
 }

@@ -33,7 +33,7 @@ pub fn height(names: &Names<'_>) -> i32 {
 
 /// Draws them from `top` on.
 pub fn draw(sheet: &Sheet<'_>, rows: &[Row], names: &Names<'_>, top: i32) -> Result<(), String> {
-    let title = "latency of sampled operations by percentile";
+    let title = "latency of sampled operations by percentile, from the fastest to the slowest";
     sheet.text(title, (MARGIN, top + 12), 15, Align::Left)?;
     let points = || rows.iter().flat_map(|row| &row.curve);
     let (low, high) = decades(points().map(|&(_, latency)| latency as f64));
@@ -87,8 +87,7 @@ fn grid(sheet: &Sheet<'_>, across: Axis, up: Axis, named: bool) -> Result<(), St
     for (nines, name) in NINES.iter().filter(|(nines, _)| *nines <= across.high) {
         let x = across.at(*nines);
         sheet.line(vec![(x, up.end), (x, up.start)], GRID, 1)?;
-        let label = format!("{name} %");
-        sheet.text(&label, (x, up.start + 11), 10, Align::Centre)?;
+        sheet.text(name, (x, up.start + 11), 10, Align::Centre)?;
     }
     let corner = vec![
         (across.start, up.end),

@@ -24,7 +24,7 @@ pub fn sample(entries: &[u32]) -> impl Iterator<Item = u32> {
 }
 
 /// Seals a table and compares it with what it should have: so many entries, in order, counted
-/// both by itself and by a scan, and the values of `present`.
+/// both by itself and by a scan, with their values; and those of `present` by gets, too.
 pub fn table(ground: &Ground, table: &Table, entries: u64, present: &[u32]) -> Result<(), String> {
     table.seal().map_err(|error| error.to_string())?;
     equal(
@@ -32,19 +32,24 @@ pub fn table(ground: &Ground, table: &Table, entries: u64, present: &[u32]) -> R
         entries,
         table.stats().entries,
     )?;
-    equal("entries that a scan finds", entries, scan(table)?)?;
+    equal("entries that a scan finds", entries, scan(ground, table)?)?;
     values(ground, table, present)
 }
 
-/// Counts entries, and sees that each comes after the one before it.
-fn scan(table: &Table) -> Result<u64, String> {
+/// Counts entries, and sees that each comes after the one before it, and has its value.
+fn scan(ground: &Ground, table: &Table) -> Result<u64, String> {
     let mut cursor = table.iter();
     let mut count = 0;
     let mut last: Option<(Vec<u8>, u64)> = None;
     cursor.seek_to_first();
     while let Some((key, sequence)) = cursor.key() {
-        if index_of(key).is_none() {
-            return Err(format!("a scan finds a key that was never added: {key:?}"));
+        let entry = cursor.entry().map_err(|error| error.to_string())?;
+        match (index_of(key), entry) {
+            (Some(index), Some(entry)) if entry.value == ground.values.of(index) => {}
+            (Some(index), _) => {
+                return Err(format!("a scan finds entry {index} with another value"));
+            }
+            (None, _) => return Err(format!("a scan finds {key:?}, which was never added")),
         }
         if let Some((before, newer)) = &mut last {
             if (before.as_slice(), std::cmp::Reverse(*newer)) >= (key, std::cmp::Reverse(sequence))
@@ -122,11 +127,13 @@ mod tests {
         let key = key.iter().next().unwrap();
         held.add(1_000, Kind::VALUE, key, b"other").unwrap();
         let error = table(&ground, &held, 51, &entries).unwrap_err();
-        assert!(error.contains("entry 7"), "{error}");
+        assert!(error.contains("entry 7 with"), "{error}");
+        let error = values(&ground, &held, &entries).unwrap_err();
+        assert!(error.contains("entry 7 has"), "{error}");
 
         let (ground, held) = loaded(&entries);
         held.add(1_000, Kind::DELETION, key, b"").unwrap();
-        let error = table(&ground, &held, 51, &entries).unwrap_err();
+        let error = values(&ground, &held, &entries).unwrap_err();
         assert!(error.contains("should be there"), "{error}");
 
         let (ground, held) = loaded(&entries);

@@ -161,9 +161,15 @@ fn text_is_a_table_whose_columns_line_up() {
 
 #[test]
 fn pictures_show_every_workload() {
-    let report = run(&["--num", "100"]).unwrap();
+    let mut report = run(&["--num", "100"]).unwrap();
+    let mut others = report.rows.clone();
+    others
+        .iter_mut()
+        .for_each(|row| row.rep = "another".to_owned());
+    report.rows.extend(others);
     let picture = super::plot::draw(&report).unwrap();
     assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
+    assert!(picture.contains("another"));
     for row in &report.rows {
         // Once at its bar, once at its curve.
         assert!(

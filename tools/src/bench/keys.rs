@@ -31,6 +31,11 @@ pub const fn range_end(index: u32, width: u32) -> u64 {
     (index as u64 + width as u64) * STRIDE
 }
 
+/// The zero bytes that the keys of all entries below `count`, and those beside them, begin with.
+pub const fn shared_zeroes(count: u64) -> usize {
+    (count.saturating_mul(STRIDE).leading_zeros() / u8::BITS) as usize
+}
+
 /// Appends the key of `number`, of `length` bytes, at least [`NUMBER_BYTES`].
 pub fn push(number: u64, length: usize, bytes: &mut Vec<u8>) {
     let end = bytes.len() + length;
@@ -110,6 +115,18 @@ mod tests {
         }
         assert_eq!(index_of(b"short"), None);
         assert_eq!(index_of(&[0, 0, 0, 0, 0, 0, 0, 16, b'x']), None);
+    }
+
+    #[test]
+    fn all_keys_share_the_zeroes_that_they_are_said_to() {
+        for (count, zeroes) in [(1, 7), (16, 6), (1_000_000, 5), (1 << 20, 4), (1 << 32, 3)] {
+            assert_eq!(shared_zeroes(count), zeroes);
+            let last = u32::try_from(count - 1).unwrap();
+            let last = [present(last), missing(last)];
+            for key in Keys::of(8, last.into_iter()).iter() {
+                assert!(key.iter().take_while(|&&byte| byte == 0).count() >= zeroes);
+            }
+        }
     }
 
     #[test]

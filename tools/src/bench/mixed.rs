@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use verimem::rep::Cursor;
-use verimem::{Kind, MAX_SEQUENCE_NUMBER, Reader, Writer};
+use verimem::{Kind, MAX_SEQUENCE_NUMBER};
 
 use super::check::{self, equal};
 use super::choose::{Ranks, random};
@@ -12,7 +12,7 @@ use super::ground::{Ground, Space};
 use super::probe::{EVERY, Probe};
 use super::read::{choices, get_all, get_one, walk};
 use super::script::{Script, Step};
-use super::table::{self, Table};
+use super::table::{self, Table, TableReader, TableWriter};
 use super::team::{Done, Job, Sum, race, sum};
 use super::workload::Workload;
 use crate::outcome::Problem;
@@ -20,9 +20,9 @@ use crate::outcome::Problem;
 /// What the script of a thread works with.
 struct Actor<'t> {
     ground: &'t Ground,
-    reader: Reader<'t>,
+    reader: TableReader<'t>,
     cursor: Cursor<&'t Table>,
-    writer: Option<Writer<'t>>,
+    writer: Option<TableWriter<'t>>,
     sequence: u64,
     /// What a read-modify-write carries from one to the other.
     copy: Vec<u8>,

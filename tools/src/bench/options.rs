@@ -51,6 +51,9 @@ pub struct BenchArgs {
     /// beside whole keys; 16 keys share the first 7.
     #[arg(long = "prefix_size", alias = "prefix-size", value_name = "BYTES", default_value_t = SHARED_BYTES)]
     pub prefix_size: usize,
+    /// Tell the table which bytes all keys begin with, as an engine may learn from the table before.
+    #[arg(long = "shared_prefix", alias = "shared-prefix", value_name = "BOOL", default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub shared_prefix: bool,
     /// Operations of workloads that do not just fill or scan [default: --num].
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub reads: Option<u32>,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use super::keys::shared_zeroes;
 use super::options::BenchArgs;
 use super::table::{Rep, TableOptions};
 use super::workload::Workload;
@@ -38,6 +39,7 @@ pub struct Plan {
     pub value_size: usize,
     pub batch_size: usize,
     pub prefix_size: usize,
+    shared_prefix: bool,
     pub duration: Option<Duration>,
     pub seek_nexts: u32,
     pub read_percent: u8,
@@ -81,6 +83,7 @@ impl Plan {
             value_size: options.value_size,
             batch_size: options.batch_size as usize,
             prefix_size: options.prefix_size,
+            shared_prefix: options.shared_prefix,
             duration: options.duration,
             seek_nexts: options.seek_nexts,
             read_percent: options.readwritepercent,
@@ -209,6 +212,10 @@ impl Plan {
             write_buffer_size,
             bloom_size_ratio: self.bloom_size_ratio.unwrap_or(ratio),
             prefix_size: self.prefix_size,
+            shared_zeroes: match self.shared_prefix {
+                true => shared_zeroes(u64::from(self.num) + u64::from(self.inserts(workload))),
+                false => 0,
+            },
             merges: workload == Workload::Mergerandom,
         })
     }

@@ -1,13 +1,13 @@
 //! Workloads that only read.
 
-use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER, Reader};
+use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER};
 
 use super::check::equal;
 use super::choose::{Ranks, random};
 use super::ground::{Ground, Space};
 use super::keys::{Keys, missing};
 use super::probe::{EVERY, EVERY_STEP, Probe};
-use super::table::Table;
+use super::table::{Table, TableReader};
 use super::team::{Done, Job, Sum, race, sum};
 use super::values::fold;
 use super::workload::Workload;
@@ -30,7 +30,7 @@ pub fn run(
 
 /// Gets a key; counts what it finds, and reads it.
 #[inline(always)]
-pub fn get_one(reader: &Reader<'_>, key: &[u8], done: &mut Done) -> verimem::Result<()> {
+pub fn get_one(reader: &TableReader<'_>, key: &[u8], done: &mut Done) -> verimem::Result<()> {
     if let Lookup::Found {
         value,
         kind: Kind::VALUE,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use verimem::merge::{Associative, UInt64Add};
-use verimem::{Error, FixedPrefix, MemTable, Writer};
+use verimem::{Error, FixedPrefix, MemTable, Reader, SharedPrefixComparator, Writer};
 
 use crate::outcome::Problem;
 
@@ -92,18 +92,32 @@ pub struct TableOptions {
     pub bloom_size_ratio: f64,
     /// The length of the prefix that representations with buckets hash.
     pub prefix_size: usize,
+    /// Leading zero bytes that all keys are said to share.
+    pub shared_zeroes: usize,
     /// Whether operands are merged, as sums of 64-bit numbers.
     pub merges: bool,
 }
 
 /// The table under test: workloads use its methods and know no representation.
-pub type Table = MemTable;
+pub type Table = MemTable<Order>;
+
+/// Bytewise, whatever the keys are said to share.
+pub type Order = SharedPrefixComparator;
+
+/// A writer of a table.
+pub type TableWriter<'t> = Writer<'t, Order>;
+
+/// A reader of a table.
+pub type TableReader<'t> = Reader<'t, Order>;
 
 /// An empty table.
 pub fn build(rep: Rep, options: &TableOptions) -> Result<Table, Problem> {
     // All are told the prefix, needed or not: it goes into the filter, which would else differ.
     let prefixes = Arc::new(FixedPrefix(options.prefix_size));
-    let mut builder = MemTable::builder()
+    let shared = vec![0; options.shared_zeroes];
+    let order = SharedPrefixComparator::new(&shared)
+        .map_err(|error| Problem::Failure(format!("cannot make a table: {error}")))?;
+    let mut builder = MemTable::with_comparator(order)
         .write_buffer_size(options.write_buffer_size)
         .bloom_size_ratio(options.bloom_size_ratio)
         .prefix_extractor(prefixes);
@@ -121,7 +135,7 @@ pub fn build(rep: Rep, options: &TableOptions) -> Result<Table, Problem> {
 
 /// Enters the table to write beside others; alone where it can only be written so and there is
 /// one writer.
-pub fn enter(table: &Table, writers: usize) -> verimem::Result<Writer<'_>> {
+pub fn enter(table: &Table, writers: usize) -> verimem::Result<TableWriter<'_>> {
     match table.writer() {
         Err(Error::Unsupported(_)) if writers == 1 => table.exclusive_writer(),
         entered => entered,
@@ -152,6 +166,7 @@ mod tests {
             write_buffer_size: 1 << 20,
             bloom_size_ratio: -1.0,
             prefix_size: 7,
+            shared_zeroes: 0,
             merges: false,
         };
         let refused = build(Rep::Skiplist, &options);

@@ -34,6 +34,7 @@ fn every_workload_is_right_at_small_sizes() {
     for words in [
         &["--num", "1"][..],
         &["--num", "2", "--threads", "3"],
+        &["--num", "400", "--shared_prefix"],
         &["--num", "700", "--threads", "3", "--seal", "false"],
         &[
             "--num",

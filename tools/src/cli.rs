@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use verimem::Protection;
 
+use crate::bench::options::BenchArgs;
 use crate::outcome::{self, Problem};
 use crate::size::parse_size;
 use crate::stress::features::Feature;
-use crate::{load, stress};
+use crate::{bench, load, stress};
 
-/// Load a directory tree into a memtable, or stress one.
+/// Load a directory tree into a memtable, stress one, or measure one.
 #[derive(Debug, Parser)]
 #[command(name = "verimem", version, about, max_term_width = 100)]
 struct Cli {
@@ -30,6 +31,19 @@ enum Command {
     Load(LoadArgs),
     /// Race writers, readers and scanners over rotating tables against an oracle.
     Stress(StressArgs),
+    /// Measure operations per second and latencies of a memtable.
+    ///
+    /// The workloads have the names of RocksDB's db_bench and of YCSB. Keys, values and choices
+    /// are made before the clock starts, and answers are checked: a wrong one fails the run.
+    /// Operations per second come from the time of the whole; latencies are those of every 17th
+    /// operation, every 251st step of `readseq` and `readreverse`, and every batch of `fillbatch`,
+    /// and include what reading the clock takes.
+    ///
+    /// Entry `i` has the key `16 i` as 8 big-endian bytes, and padding: the first bytes of all
+    /// keys are equal, which is the slow case for lists that keep the first bytes of keys beside
+    /// links, unless they are told by `--shared_prefix`. Tables that are only read were filled in random order, by one thread.
+    /// A thread keeps its writer and cursor, and reads at the largest snapshot.
+    Bench(Box<BenchArgs>),
 }
 
 /// How the result is printed.
@@ -37,7 +51,7 @@ enum Command {
 pub enum Format {
     /// Lines for people.
     Text,
-    /// One JSON object.
+    /// JSON on one line.
     Json,
 }
 
@@ -115,7 +129,7 @@ fn parse_protection(text: &str) -> Result<Protection, String> {
 /// A week: longer runs are a typing error more often than a wish.
 const MAX_SECONDS: f64 = 604_800.0;
 
-fn parse_seconds(text: &str) -> Result<Duration, String> {
+pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "expected a number of seconds".to_owned())?;
@@ -140,6 +154,14 @@ pub fn main() -> ExitCode {
             stress::run(&arguments)
                 .map(|report| (outcome::render(format, &report), report.passed()))
         }
+        Command::Bench(arguments) => bench::run(&arguments).and_then(|report| {
+            let text = outcome::render(arguments.format, &report);
+            match &arguments.output {
+                // Nothing is left to print.
+                Some(path) => bench::write(path, &text).map(|()| (String::new(), true)),
+                None => Ok((text, true)),
+            }
+        }),
     };
     match result {
         Ok((text, passed)) => outcome::print(&text, passed),
@@ -166,6 +188,7 @@ mod tests {
     fn defaults_parse() {
         assert!(parse(&["load"]).is_ok());
         assert!(parse(&["stress"]).is_ok());
+        assert!(parse(&["bench"]).is_ok());
         assert!(
             parse(&[
                 "load",

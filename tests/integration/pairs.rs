@@ -137,6 +137,9 @@ fn pairs_that_no_table_can_have_are_refused() {
         ("merging[0]", "max_successive_merges[1]"),
         ("merging[0]", "max_successive_merges[2]"),
         ("merging[0]", "max_successive_merges[3]"),
+        // A vector notices duplicates late.
+        ("rep[5]", "duplicates[0]"),
+        ("rep[5]", "duplicates[2]"),
     ];
     assert_eq!(
         names,

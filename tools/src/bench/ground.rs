@@ -87,7 +87,7 @@ impl Ground {
         let failed = |error: &dyn std::fmt::Display| {
             Problem::Failure(format!("cannot load the table: {error}"))
         };
-        let mut writer = table::enter(table, 1).map_err(|error| failed(&error))?;
+        let mut writer = table.writer().map_err(|error| failed(&error))?;
         let mut sequence = 0;
         for some in entries.chunks(LOADED_AT_A_TIME) {
             let keys = self.keys(some);

@@ -12,7 +12,7 @@ use super::ground::{Ground, Space};
 use super::probe::{EVERY, Probe};
 use super::read::{choices, get_all, get_one, walk};
 use super::script::{Script, Step};
-use super::table::{self, Table, TableReader, TableWriter};
+use super::table::{Table, TableReader, TableWriter};
 use super::team::{Done, Job, Sum, race, sum};
 use super::workload::Workload;
 use crate::outcome::Problem;
@@ -101,7 +101,7 @@ pub fn run(
                 reader: table.reader(MAX_SEQUENCE_NUMBER)?,
                 cursor: table.iter(),
                 writer: match workload.writes_from_all() {
-                    true => Some(table::enter(table, plan.threads)?),
+                    true => Some(table.writer()?),
                     false => None,
                 },
                 sequence: ground.first_sequence(thread),
@@ -177,7 +177,7 @@ fn overwrite<'k>(
     probe: &mut Probe,
 ) -> verimem::Result<Done> {
     let mut begins = Some(Begun(beside));
-    let mut writer = table::enter(table, 1)?;
+    let mut writer = table.writer()?;
     let mut done = Done::default();
     let sequences = ground.first_sequence(0)..;
     for (sequence, (key, index)) in sequences.zip(entries) {

@@ -63,12 +63,8 @@ pub fn run(options: &BenchArgs) -> Result<Report, Problem> {
         let mut loaded = None;
         for &workload in &plan.workloads {
             bar.set_message(format!("{} on {}", workload.name(), rep.name()));
-            match plan.skips(rep, workload) {
-                Some(reason) => report.skip(rep, workload, reason),
-                None => report
-                    .rows
-                    .push(measure(&ground, rep, workload, &mut loaded)?),
-            }
+            let row = measure(&ground, rep, workload, &mut loaded)?;
+            report.rows.push(row);
             bar.inc(1);
         }
     }

@@ -97,7 +97,6 @@ impl Plan {
         for &workload in &plan.workloads {
             plan.check_memory(workload, memory)?;
         }
-        plan.check_reps()?;
         Ok(plan)
     }
 
@@ -165,34 +164,6 @@ impl Plan {
         Ok(())
     }
 
-    /// Refuses what no representation of the list can do.
-    fn check_reps(&self) -> Result<(), Problem> {
-        for &rep in &self.reps {
-            let writes = |one: &Workload| one.writes_from_all();
-            if self.threads > 1 && !rep.concurrent_writers() && self.workloads.iter().any(writes) {
-                return usage(format!(
-                    "{} takes one writer at a time: use --threads 1, or workloads that only read",
-                    rep.name()
-                ));
-            }
-        }
-        let can = |rep: &Rep| {
-            self.workloads
-                .iter()
-                .any(|&one| self.skips(*rep, one).is_none())
-        };
-        match self.reps.iter().any(can) {
-            true => Ok(()),
-            false => usage("nothing to measure: no chosen representation can do a chosen workload"),
-        }
-    }
-
-    /// Why a workload is left out, if it is.
-    pub fn skips(&self, rep: Rep, workload: Workload) -> Option<&'static str> {
-        let slow = workload.reads_unsealed() && !rep.reads_unsealed();
-        slow.then_some("its lookups are slow until it is sealed")
-    }
-
     /// What the workload's table is told.
     pub fn table_options(&self, workload: Workload) -> Result<TableOptions, Problem> {
         let needed = self.table_bytes(workload).unwrap_or(TABLE_BYTES);
@@ -211,6 +182,7 @@ impl Plan {
         Ok(TableOptions {
             write_buffer_size,
             bloom_size_ratio: self.bloom_size_ratio.unwrap_or(ratio),
+            entries: self.entries(workload),
             prefix_size: self.prefix_size,
             shared_zeroes: match self.shared_prefix {
                 true => shared_zeroes(u64::from(self.num) + u64::from(self.inserts(workload))),

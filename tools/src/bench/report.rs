@@ -212,13 +212,6 @@ impl Report {
     pub fn title(&self) -> &str {
         self.notes.first().map_or("", String::as_str)
     }
-
-    /// Notes that a workload is left out, and says so at once: JSON has no place for it.
-    pub fn skip(&mut self, rep: Rep, workload: Workload, reason: &str) {
-        let note = format!("{} on {} left out: {reason}", workload.name(), rep.name());
-        eprintln!("verimem: {note}");
-        self.notes.push(note);
-    }
 }
 
 fn line(cells: &[String; COLUMNS], widths: &[usize; COLUMNS]) -> String {

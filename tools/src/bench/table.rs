@@ -5,10 +5,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use verimem::memtable::DuplicatePolicy;
 use verimem::merge::{Associative, UInt64Add};
-use verimem::{Error, FixedPrefix, MemTable, Reader, SharedPrefixComparator, Writer};
+use verimem::rep::{
+    AnyFactory, AnyRep, HashLinkListFactory, HashSkipListFactory, SkipListFactory, VectorFactory,
+};
+use verimem::{Error, Everything, FixedPrefix, MemTable, Reader, SharedPrefixComparator, Writer};
 
 use crate::outcome::Problem;
+
+/// Keys that share a prefix by default: about as many buckets are asked for.
+const ENTRIES_PER_PREFIX: u64 = 16;
 
 /// How a table keeps its entries, by RocksDB's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,6 +23,12 @@ use crate::outcome::Problem;
 pub enum Rep {
     /// An ordered list with towers.
     Skiplist,
+    /// Buckets by prefix, each with towers.
+    HashSkiplist,
+    /// Buckets by prefix, each a list while it is short.
+    HashLinklist,
+    /// Entries that are sorted when they are read.
+    Vector,
 }
 
 impl Rep {
@@ -25,18 +38,21 @@ impl Rep {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether several threads may write at a time.
-    pub const fn concurrent_writers(self) -> bool {
+    /// What makes it, for a table of so many entries.
+    fn factory(self, entries: u64) -> AnyFactory {
+        let buckets = usize::try_from(entries / ENTRIES_PER_PREFIX).unwrap_or(usize::MAX);
+        let bucket_count = buckets.clamp(1, 1_000_000);
         match self {
-            Self::Skiplist => true,
-        }
-    }
-
-    /// Whether lookups are fast before the table is sealed. Where they are not, workloads
-    /// that mix reads and writes would never end.
-    pub const fn reads_unsealed(self) -> bool {
-        match self {
-            Self::Skiplist => true,
+            Self::Skiplist => AnyFactory::SkipList(SkipListFactory),
+            Self::HashSkiplist => AnyFactory::HashSkipList(HashSkipListFactory {
+                bucket_count,
+                ..Default::default()
+            }),
+            Self::HashLinklist => AnyFactory::HashLinkList(HashLinkListFactory {
+                bucket_count,
+                ..Default::default()
+            }),
+            Self::Vector => AnyFactory::Vector(VectorFactory::default()),
         }
     }
 }
@@ -86,6 +102,8 @@ fn unknown(name: &str) -> String {
 /// What a table is told.
 #[derive(Debug, Clone, Copy)]
 pub struct TableOptions {
+    /// Entries that it will have, as far as that is known.
+    pub entries: u64,
     /// The size that it is expected to grow to.
     pub write_buffer_size: usize,
     /// The share of it for the Bloom filter.
@@ -99,16 +117,16 @@ pub struct TableOptions {
 }
 
 /// The table under test: workloads use its methods and know no representation.
-pub type Table = MemTable<Order>;
+pub type Table = MemTable<Order, AnyRep<Order>>;
 
 /// Bytewise, whatever the keys are said to share.
 pub type Order = SharedPrefixComparator;
 
 /// A writer of a table.
-pub type TableWriter<'t> = Writer<'t, Order>;
+pub type TableWriter<'t> = Writer<'t, Order, AnyRep<Order>>;
 
 /// A reader of a table.
-pub type TableReader<'t> = Reader<'t, Order>;
+pub type TableReader<'t> = Reader<'t, Order, Everything, AnyRep<Order>>;
 
 /// An empty table.
 pub fn build(rep: Rep, options: &TableOptions) -> Result<Table, Problem> {
@@ -120,26 +138,19 @@ pub fn build(rep: Rep, options: &TableOptions) -> Result<Table, Problem> {
     let mut builder = MemTable::with_comparator(order)
         .write_buffer_size(options.write_buffer_size)
         .bloom_size_ratio(options.bloom_size_ratio)
-        .prefix_extractor(prefixes);
+        .prefix_extractor(prefixes)
+        .duplicates(match rep {
+            Rep::Vector => DuplicatePolicy::KeepFirst,
+            _ => DuplicatePolicy::Reject,
+        });
     if options.merges {
         builder = builder.merge_operator(Arc::new(Associative(UInt64Add)));
     }
-    let builder = match rep {
-        Rep::Skiplist => builder,
-    };
-    builder.build().map_err(|error| match error {
+    let built = builder.representation(rep.factory(options.entries)).build();
+    built.map_err(|error| match error {
         Error::InvalidOption { .. } => Problem::Usage(error.to_string()),
         _ => Problem::Failure(format!("cannot make a table: {error}")),
     })
-}
-
-/// Enters the table to write beside others; alone where it can only be written so and there is
-/// one writer.
-pub fn enter(table: &Table, writers: usize) -> verimem::Result<TableWriter<'_>> {
-    match table.writer() {
-        Err(Error::Unsupported(_)) if writers == 1 => table.exclusive_writer(),
-        entered => entered,
-    }
 }
 
 #[cfg(test)]
@@ -163,6 +174,7 @@ mod tests {
     #[test]
     fn a_filter_that_takes_too_much_is_a_usage_error() {
         let options = TableOptions {
+            entries: 1000,
             write_buffer_size: 1 << 20,
             bloom_size_ratio: -1.0,
             prefix_size: 7,

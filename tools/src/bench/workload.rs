@@ -65,18 +65,6 @@ impl Workload {
         )
     }
 
-    /// Whether all that it does is to put entries into a table that is empty.
-    pub const fn fills(self) -> bool {
-        matches!(self, Self::Fillseq | Self::Fillrandom | Self::Fillbatch)
-    }
-
-    /// Whether it looks for entries while the table takes more of them.
-    pub const fn reads_unsealed(self) -> bool {
-        !self.only_reads()
-            && !self.fills()
-            && !matches!(self, Self::Deleterange | Self::Mergerandom)
-    }
-
     /// Whether it writes from each of the threads.
     pub const fn writes_from_all(self) -> bool {
         !self.only_reads() && !matches!(self, Self::Readwhilewriting | Self::YcsbC)
@@ -104,8 +92,7 @@ mod tests {
     #[test]
     fn each_workload_is_of_one_sort() {
         for one in Workload::value_variants() {
-            assert!(!(one.only_reads() && (one.fills() || one.writes_from_all())));
-            assert!(!(one.reads_unsealed() && (one.only_reads() || one.fills())));
+            assert!(!(one.only_reads() && one.writes_from_all()));
         }
     }
 }

@@ -10,7 +10,7 @@ use super::ground::{Ground, Space};
 use super::keys::{Keys, push, range_end};
 use super::plan::OPERAND_BYTES;
 use super::probe::EVERY;
-use super::table::{self, Table};
+use super::table::Table;
 use super::team::{Done, Job, Sum, race, sum};
 use crate::outcome::Problem;
 
@@ -21,7 +21,7 @@ pub fn fill(ground: &Ground, table: &Table, order: &[u32]) -> Result<Sum, Proble
         let (start, part) = plan.part(order, thread);
         let keys = ground.keys(part);
         Box::new(move |probe| {
-            let mut writer = table::enter(table, plan.threads)?;
+            let mut writer = table.writer()?;
             let mut done = Done::default();
             let sequences = start as u64 + 1..;
             for (sequence, (key, &index)) in sequences.zip(keys.iter().zip(part)) {
@@ -59,9 +59,7 @@ pub fn fill_batches(ground: &Ground, table: &Table, order: &[u32]) -> Result<Sum
                             value: ground.values.of(index),
                         }
                     }));
-                    table::enter(table, plan.threads)?
-                        .add_batch(&batch)
-                        .map_err(|e| e.error)
+                    table.writer()?.add_batch(&batch).map_err(|e| e.error)
                 })?;
                 done.operations += some.len() as u64;
             }
@@ -116,7 +114,7 @@ pub fn delete_ranges(ground: &Ground, table: &Table, space: &Space) -> Result<Su
         let ends = begins.iter().map(|&begin| range_end(begin, width));
         let ends = Keys::of(plan.key_size, ends);
         jobs.push(Box::new(move |probe| {
-            let mut writer = table::enter(table, plan.threads)?;
+            let mut writer = table.writer()?;
             let mut done = Done::default();
             let sequences = ground.first_sequence(thread)..;
             for (sequence, (begin, end)) in sequences.zip(keys.iter().zip(ends.iter())) {
@@ -171,7 +169,7 @@ pub fn merge(ground: &Ground, table: &Table, space: &Space) -> Result<Sum, Probl
             .collect();
         let keys = ground.keys(&entries);
         Box::new(move |probe| {
-            let mut writer = table::enter(table, plan.threads)?;
+            let mut writer = table.writer()?;
             let operand = 1u64.to_le_bytes();
             let mut done = Done::default();
             let sequences = ground.first_sequence(thread)..;

@@ -6,6 +6,8 @@
 mod arena;
 #[path = "shuttle/batch.rs"]
 mod batch;
+#[path = "shuttle/hash.rs"]
+mod hash;
 #[path = "shuttle/in_place.rs"]
 mod in_place;
 #[path = "shuttle/memtable.rs"]

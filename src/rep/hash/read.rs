@@ -48,7 +48,18 @@ impl<C: Comparator> ReadRep for HashRep<C> {
             return SkipList::find_all(&self.list, keys, sequence, found);
         };
         for (group, keys) in keys.chunks(GROUP).enumerate() {
-            for (index, (key, bucket)) in self.buckets(hashed, keys).into_iter().enumerate() {
+            let buckets = self.buckets(hashed, keys);
+            let from_the_head = |(_, bucket): &&Asked<'_, '_>| match bucket {
+                Some(bucket) => bucket.is_some_and(|at| hashed.towers.is_crowded(at.entries())),
+                None => true,
+            };
+            if buckets.iter().filter(from_the_head).count() > keys.len() / 2 {
+                // The list knows how to search for several at a time.
+                let found = |index, position| found(group * GROUP + index, position);
+                SkipList::find_all(&self.list, keys, sequence, found);
+                continue;
+            }
+            for (index, (key, bucket)) in buckets.into_iter().enumerate() {
                 let target = Target::new(self.comparator(), key, sequence);
                 let position = match bucket {
                     Some(bucket) => self.find_in(hashed, bucket, &target),

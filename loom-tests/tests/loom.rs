@@ -31,3 +31,5 @@ mod timestamps;
 mod tombstones;
 #[path = "loom/trail.rs"]
 mod trail;
+#[path = "loom/vector.rs"]
+mod vector;

@@ -33,3 +33,5 @@ mod timestamps;
 mod tombstones;
 #[path = "loom/trail.rs"]
 mod trail;
+#[path = "loom/vector.rs"]
+mod vector;

@@ -26,3 +26,5 @@ mod skiplist;
 mod timestamps;
 #[path = "shuttle/tombstones.rs"]
 mod tombstones;
+#[path = "shuttle/vector.rs"]
+mod vector;

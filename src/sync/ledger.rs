@@ -205,7 +205,7 @@ sites! {
         because "publishes the links of all that was pending to those who find that nothing is, and take no lock",
         killed by ["vector::two_settlers"];
     VECTOR_SETTLED_FAILED: Relaxed, with "none",
-        because "the value is dropped: what was pushed meanwhile is taken next", killed by [];
+        because "the value is dropped: what was pushed meanwhile stays pending", killed by [];
     VECTOR_FAULT_STORE: Relaxed, with "none",
         because "part of a planted fault, compiled out of production", killed by [];
     VECTOR_DAMAGE_STORE: Relaxed, with "VECTOR_DAMAGE_LOAD",

@@ -11,7 +11,7 @@
 //!
 //! Any number of threads may append and read at the same time. Appends are lock-free. A read
 //! costs one load more than the skiplist's if nothing is pending. If something is, one reader
-//! settles and the others wait for it.
+//! settles and the others wait for it; it links what was pending when it began, and no more.
 //!
 //! # Invariants
 //!
@@ -121,8 +121,11 @@ impl<C: Comparator> MemTableRepFactory<C> for VectorFactory {
     }
 }
 
-/// A skiplist into which entries are linked when somebody reads (SPEC R4). Its [module](self)
-/// says how; [`VectorFactory`] makes it.
+/// A skiplist into which entries are linked late (SPEC R4); [`VectorFactory`] makes it.
+///
+/// An add is O(1): it searches nothing. Who reads first sorts and links what was added until
+/// then, and others who read wait for it. When the table is sealed all is linked: reading takes
+/// no lock from then on, and costs what it costs in a [`SkipListRep`](super::SkipListRep).
 pub struct VectorRep<C = BytewiseComparator> {
     list: SkipList<C>,
     /// Says which threads settle it.

@@ -122,16 +122,16 @@ impl<C: Comparator> VectorRep<C> {
             return;
         };
         let held = &mut *self.held.lock();
-        while self.word() != SETTLED {
-            if held.rest == 0 {
-                held.rest = self.take();
-            }
-            if held.rest == 0 {
-                self.say_settled();
-            } else {
-                self.link_rest(held);
-            }
+        if self.word() == SETTLED {
+            return;
         }
+        // What somebody who was interrupted has left is older.
+        self.link_rest(held);
+        held.rest = self.take();
+        self.link_rest(held);
+        // What is pushed meanwhile is for those who come later: a reader does not wait for
+        // writers that never pause.
+        self.say_settled();
     }
 
     /// Takes what is pending, and says that somebody links.
@@ -150,7 +150,6 @@ impl<C: Comparator> VectorRep<C> {
             self.pending
                 .store(SETTLED, ord!(VECTOR_FAULT_STORE, Relaxed));
         }
-        // What it was is looked at by the caller.
         let _ = self.pending.compare_exchange(
             BUSY,
             SETTLED,
@@ -159,8 +158,11 @@ impl<C: Comparator> VectorRep<C> {
         );
     }
 
-    /// Links all nodes of the rest.
+    /// Links all nodes of the rest, if there are any.
     fn link_rest(&self, held: &mut Held) {
+        if held.rest == 0 {
+            return;
+        }
         if self.collect(held) {
             let helpers = self.helpers(held.items.len());
             sort(&mut held.items, &mut held.spare, helpers, self);

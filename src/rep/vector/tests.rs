@@ -289,6 +289,24 @@ fn x1_a_comparator_may_read_while_it_is_asked_to_sort() {
 }
 
 #[test]
+fn r4_a_reader_does_not_wait_for_writers_that_never_pause() {
+    let comparator = Told::honest();
+    let rep = vector(comparator.clone(), SkipListOptions::default(), 0);
+    let rep = Arc::new(rep);
+    let weak = Arc::downgrade(&rep);
+    let number = Count::new(0);
+    comparator.tell(move |a, b| {
+        // For each that is linked there is another one.
+        let number = number.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        append(&*weak.upgrade().unwrap(), &number, 1, b"");
+        a.cmp(b)
+    });
+    (0..50u8).for_each(|key| append(&rep, &[b'a' + key], 1, b""));
+    assert!(rep.last().is_some());
+    assert_ne!(rep.word(), SETTLED);
+}
+
+#[test]
 fn x1_a_comparator_that_contradicts_itself_loses_no_entry() {
     let answers: [Fixed; 5] = [
         |_, _| Order::Less,

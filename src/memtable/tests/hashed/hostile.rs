@@ -1,12 +1,11 @@
 //! Limits, refused memory, damage, and extractors that misbehave.
 
 use core::cmp::Ordering as Order;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::entry::Protection;
-use crate::memtable::Stats;
 use crate::rep::ReadRep;
 
 /// Never the same prefix twice.
@@ -327,7 +326,7 @@ fn e10_damage_is_noticed_on_the_way_from_an_anchor() {
         for key in &keys {
             table.add(1, Kind::VALUE, key, b"value").unwrap();
         }
-        let list = &table.representation().list;
+        let list = table.representation().list();
         let at = ReadRep::find(table.representation(), &keys[damaged], 1).unwrap();
         let (start, len) = list.stored(at);
         let byte = below(len as u64);
@@ -396,18 +395,6 @@ fn r2_the_distribution_says_where_entries_are() {
         9
     );
     assert!(format!("{:?}", table.representation()).contains("hash_skiplist"));
-}
-
-#[test]
-fn x4_slots_depend_on_the_seed() {
-    let slots = || {
-        let table = table(FixedPrefix(2), skiplists(1_000));
-        let index = &table.representation().hashed.as_ref().unwrap().index;
-        let hash = |key: u16| index.hash::<BytewiseComparator>(&key.to_be_bytes());
-        let hashes: Vec<_> = (0..50).map(|key| format!("{:?}", hash(key))).collect();
-        hashes
-    };
-    assert_ne!(slots(), slots());
 }
 
 /// All entries that a thread added it finds at once, and all there are in the end.

@@ -330,9 +330,10 @@ fn e10_damage_is_noticed_on_the_way_from_an_anchor() {
         let at = ReadRep::find(table.representation(), &keys[damaged], 1).unwrap();
         let (start, len) = list.stored(at);
         let byte = below(len as u64);
-        // SAFETY: inside of the record, which nobody else reads meanwhile.
-        let byte = unsafe { &mut *start.add(byte) };
-        *byte ^= 1 << below(8);
+        // SAFETY: inside of the record.
+        let byte = unsafe { start.add(byte) };
+        // SAFETY: as above, and nobody else reads it meanwhile.
+        unsafe { *byte ^= 1 << below(8) };
         let mut noticed = 0;
         for key in &keys {
             match table.get(key, 1) {

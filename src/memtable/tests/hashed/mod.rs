@@ -173,12 +173,12 @@ fn compare_with_the_model(extractor: &dyn PrefixExtractor, table: &Table, adds: 
         };
         drop(writer);
         let place = (key.clone(), Reverse(sequence));
-        if model.contains_key(&place) {
-            assert_eq!(added, Err(Error::Duplicate));
-        } else {
+        if let std::collections::btree_map::Entry::Vacant(vacant) = model.entry(place) {
             assert_eq!(added, Ok(()));
-            model.insert(place, value.to_vec());
+            vacant.insert(value.to_vec());
             in_domain += u64::from(extractor.in_domain(&key));
+        } else {
+            assert_eq!(added, Err(Error::Duplicate));
         }
         compare_reads(table, &model, &key, sequence);
         compare_reads(table, &model, &random_key(), random_u64() % 100);

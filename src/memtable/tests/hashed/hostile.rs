@@ -422,3 +422,35 @@ fn r6_threads_that_share_buckets() {
         assert_eq!((distribution.buckets, distribution.entries), (11, 12_000));
     }
 }
+
+/// SPEC E10: a node that only the way from an anchor comes by, where the one from the head
+/// passes it on a higher level, is looked at as well.
+#[test]
+fn e10_damage_off_the_way_from_the_head_is_noticed() {
+    let height = |entry: &EntryRef<'_>| usize::from(entry.user_key[5] - b'0');
+    let factory = HashSkipListFactory {
+        height: 2,
+        ..skiplists(1)
+    };
+    let table = builder(BytewiseComparator)
+        .prefix_extractor(Arc::new(FixedPrefix(1)))
+        .max_height(3)
+        .heights(HeightSource::Scripted(height))
+        .representation(factory)
+        .protection(Protection::Eight)
+        .verify_checksums_on_seek(true)
+        .build()
+        .unwrap();
+    for key in [b"keysa2", b"keysb2", b"keysc3", b"keysd1"] {
+        table.add(1, Kind::VALUE, key, b"value").unwrap();
+    }
+    let rep = table.representation();
+    let damaged = ReadRep::find(rep, b"keysb2", 1).unwrap();
+    let (start, len) = rep.list().stored(damaged);
+    // SAFETY: all of it is the record's.
+    let stored = unsafe { core::slice::from_raw_parts_mut(start, len) };
+    let letter = stored.windows(6).position(|key| key == b"keysb2").unwrap();
+    // The search from the anchor takes it for a key behind what it looks for.
+    stored[letter + 4] = b'x';
+    assert!(matches!(table.get(b"keysd1", 1), Err(Error::Corruption(_))));
+}

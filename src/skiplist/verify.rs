@@ -406,16 +406,11 @@ impl<C: Comparator> SkipList<C> {
 
     /// True when the ways of searches are to be walked again.
     pub(crate) fn is_suspicious(&self) -> bool {
-        let damaged = ord!(SKIPLIST_DAMAGE_LOAD, Relaxed);
-        let damaged = self.checks.damaged.load(damaged) != 0;
-        damaged || self.checks.order || self.checks.checksums
+        let seen = ord!(SKIPLIST_DAMAGE_LOAD, Relaxed);
+        self.checks.damaged.load(seen) != 0 || self.checks.order || self.checks.checksums
     }
 
     /// Walks the way of a search from its start on, whose key is `before` unless it is the head.
-    ///
-    /// # Errors
-    ///
-    /// As for [`verify_path`](Self::verify_path).
     pub(super) fn verify_way<'l>(
         &'l self,
         start: Start,

@@ -96,7 +96,12 @@ fn seen_bucket_is_whole() {
 /// H2, H4: two writers make one bucket; both find what they added, at once and in the end.
 #[test]
 fn two_writers_of_one_bucket() {
-    let model = Model::unbounded("hash::two_writers_of_one_bucket", 100, &["one bucket"]);
+    let model = Model::new(
+        "hash::two_writers_of_one_bucket",
+        Bound::Preemptions(4),
+        100,
+        &["one bucket"],
+    );
     check(model, |outcomes| {
         let table = table();
         let other = spawn(&table, |table| {
@@ -202,7 +207,12 @@ fn two_writers_lower_an_anchor() {
 /// H4: who is refused as a duplicate finds the entry, published by its writer or not.
 #[test]
 fn duplicate_of_the_first() {
-    let model = Model::unbounded("hash::duplicate_of_the_first", 100, &["main", "other"]);
+    let model = Model::new(
+        "hash::duplicate_of_the_first",
+        Bound::Preemptions(4),
+        100,
+        &["main", "other"],
+    );
     check(model, |outcomes| {
         let table = table();
         let insert_and_find = |table: &Table| {

@@ -4,6 +4,7 @@
 mod checksums;
 mod damage;
 mod filter;
+mod hashed;
 mod hints;
 mod hostile;
 mod kinds;

@@ -302,3 +302,24 @@ impl fmt::Debug for Index {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::arena::ArenaOptions;
+    use crate::key::{BytewiseComparator, FixedPrefix};
+
+    #[test]
+    fn x4_slots_depend_on_the_seed() {
+        let slots = || {
+            let arena = Arc::new(ConcurrentArena::new(ArenaOptions::default()).unwrap());
+            let index = Index::new(&arena, 1_000, Arc::new(FixedPrefix(2))).unwrap();
+            let hash = |key: u16| index.hash::<BytewiseComparator>(&key.to_be_bytes());
+            let slots = (0..50).map(|key| hash(key).unwrap().slot);
+            slots.collect::<Vec<_>>()
+        };
+        let (one, other) = (slots(), slots());
+        assert_ne!(one, other);
+        assert!(one.iter().any(|&slot| slot >= 500) && one.iter().any(|&slot| slot < 500));
+    }
+}

@@ -73,8 +73,6 @@ mod factory;
 mod index;
 mod insert;
 mod read;
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests;
 mod towers;
 
 pub use distribution::BucketDistribution;
@@ -174,8 +172,8 @@ impl<C: Comparator> HashRep<C> {
         self.start_in(hashed, bucket, anchor)
     }
 
-    /// The list behind it, for models.
-    #[cfg(any(loom, shuttle))]
+    /// The list behind it, for tests and models.
+    #[cfg(any(test, loom, shuttle))]
     pub(crate) fn list(&self) -> &SkipList<C> {
         &self.list
     }

@@ -80,3 +80,95 @@ impl Towers {
         height
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::arena::{ArenaOptions, ConcurrentArena};
+    use crate::key::{BytewiseComparator, Kind};
+    use crate::skiplist::SkipListOptions;
+    use crate::sync::{Arc, seed_thread_rng};
+
+    fn heights(
+        levels: usize,
+        threshold: u32,
+        source: HeightSource,
+        draw: impl Fn(&Towers, &SkipList<BytewiseComparator>, &EntryRef<'_>) -> usize,
+    ) -> [usize; 33] {
+        seed_thread_rng(levels as u64);
+        let arena = Arc::new(ConcurrentArena::new(ArenaOptions::default()).unwrap());
+        let options = SkipListOptions {
+            max_height: 12,
+            heights: source,
+            ..SkipListOptions::default()
+        };
+        let list = SkipList::new(arena, BytewiseComparator, options).unwrap();
+        let towers = Towers::new(source, levels, 4, threshold);
+        let entry = EntryRef {
+            user_key: b"",
+            sequence: 1,
+            kind: Kind::VALUE,
+            value: b"",
+        };
+        let mut heights = [0; 33];
+        (0..10_000).for_each(|_| heights[draw(&towers, &list, &entry)] += 1);
+        heights
+    }
+
+    fn near(count: usize, expected: usize) -> bool {
+        count.abs_diff(expected) * 5 < expected
+    }
+
+    #[test]
+    fn r2_anchors_have_all_levels_and_others_few() {
+        let random = HeightSource::Random;
+        let anchors = heights(4, 0, random, |towers, list, entry| {
+            towers.of_anchor(list, entry)
+        });
+        assert_eq!(anchors[..4], [0; 4]);
+        assert!(near(anchors[4], 5_000) && near(anchors[5], 2_500) && near(anchors[6], 1_250));
+        let others = heights(2, 0, random, |towers, list, entry| {
+            towers.of_entry(list, entry, 1)
+        });
+        assert!(
+            near(others[1], 7_500) && near(others[2], 1_875),
+            "{others:?}"
+        );
+        // One in 16 goes beyond, and on by the branching of the list.
+        assert!(near(others[3], 312), "{others:?}");
+        assert!(others[4] > 100 && others[5] > 40, "{others:?}");
+        let tallest = heights(12, 0, random, |towers, list, entry| {
+            towers.of_anchor(list, entry)
+        });
+        assert_eq!(tallest[12], 10_000);
+    }
+
+    #[test]
+    fn r3_a_short_bucket_is_a_list() {
+        let random = HeightSource::Random;
+        let of = |entries| {
+            heights(4, 100, random, move |towers, list, entry| {
+                towers.of_entry(list, entry, entries)
+            })
+        };
+        assert_eq!(of(100)[1], 10_000);
+        assert!(near(of(101)[1], 7_500));
+    }
+
+    #[test]
+    fn s4_scripts_are_honoured() {
+        let script = HeightSource::Scripted(|_| 3);
+        let anchors = heights(4, 0, script, |towers, list, entry| {
+            towers.of_anchor(list, entry)
+        });
+        assert_eq!(anchors[4], 10_000);
+        let anchors = heights(2, 0, script, |towers, list, entry| {
+            towers.of_anchor(list, entry)
+        });
+        assert_eq!(anchors[3], 10_000);
+        let others = heights(2, 0, script, |towers, list, entry| {
+            towers.of_entry(list, entry, 1)
+        });
+        assert_eq!(others[3], 10_000);
+    }
+}

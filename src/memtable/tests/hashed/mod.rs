@@ -5,17 +5,17 @@ mod hostile;
 use core::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::prelude::v1::*;
-use std::sync::Arc;
 
 use super::*;
-use crate::entry::EntryRef;
-use crate::error::Error;
 use crate::key::{
-    CappedPrefix, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER, PrefixExtractor,
-    ReverseBytewiseComparator, TimestampedComparator,
+    BytewiseComparator, CappedPrefix, FixedPrefix, PrefixExtractor, ReverseBytewiseComparator,
+    TimestampedComparator,
 };
-use crate::memtable::{DuplicatePolicy, MemTable, MemTableBuilder, PrefixHints};
-use crate::rep::{Cursor, MemTableRep, MemTableRepFactory};
+use crate::memtable::PrefixHints;
+use crate::rep::{
+    BucketDistribution, Fallback, HashLinkListFactory, HashRep, HashSkipListFactory,
+    MemTableRepFactory,
+};
 use crate::skiplist::{HeightSource, Hint};
 use crate::sync::{random_u64, seed_thread_rng};
 
@@ -155,10 +155,9 @@ fn compare_walks(table: &Table, model: &Model) {
     assert_eq!(table.stats().entries as usize, model.len());
 }
 
-fn compare_with_the_model(table: &Table, adds: usize) {
+fn compare_with_the_model(extractor: &dyn PrefixExtractor, table: &Table, adds: usize) {
     let mut model = Model::new();
     let mut hint = Hint::new();
-    let hashed = table.representation().hashed.as_ref().unwrap();
     let mut in_domain = 0;
     for add in 0..adds {
         let (key, sequence) = (random_key(), random_u64() % 100);
@@ -174,12 +173,12 @@ fn compare_with_the_model(table: &Table, adds: usize) {
         };
         drop(writer);
         let place = (key.clone(), Reverse(sequence));
-        if model.contains_key(&place) {
-            assert_eq!(added, Err(Error::Duplicate));
-        } else {
+        if let std::collections::btree_map::Entry::Vacant(vacant) = model.entry(place) {
             assert_eq!(added, Ok(()));
-            model.insert(place, value.to_vec());
-            in_domain += u64::from(hashed.index.hash::<BytewiseComparator>(&key).is_some());
+            vacant.insert(value.to_vec());
+            in_domain += u64::from(extractor.in_domain(&key));
+        } else {
+            assert_eq!(added, Err(Error::Duplicate));
         }
         compare_reads(table, &model, &key, sequence);
         compare_reads(table, &model, &random_key(), random_u64() % 100);
@@ -193,9 +192,17 @@ fn compare_with_the_model(table: &Table, adds: usize) {
 fn r2_r6_hash_skiplists_answer_as_a_map_does() {
     seed_thread_rng(1);
     for slots in [1, 2, 7, 1_000] {
-        compare_with_the_model(&table(FixedPrefix(2), skiplists(slots)), 1_500);
-        compare_with_the_model(&table(CappedPrefix(1), skiplists(slots)), 600);
-        compare_with_the_model(&table(Suffix, skiplists(slots)), 600);
+        compare_with_the_model(
+            &FixedPrefix(2),
+            &table(FixedPrefix(2), skiplists(slots)),
+            1_500,
+        );
+        compare_with_the_model(
+            &CappedPrefix(1),
+            &table(CappedPrefix(1), skiplists(slots)),
+            600,
+        );
+        compare_with_the_model(&Suffix, &table(Suffix, skiplists(slots)), 600);
     }
     // One bucket for all, crowded after a few entries, and towers of one level.
     for (height, max_height) in [(1, 12), (2, 12), (4, 2), (4, 1), (16, 20)] {
@@ -207,7 +214,7 @@ fn r2_r6_hash_skiplists_answer_as_a_map_does() {
         let builder = builder(BytewiseComparator).max_height(max_height);
         let builder = builder.prefix_extractor(Arc::new(CappedPrefix(0)));
         let table = builder.representation(factory).build().unwrap();
-        compare_with_the_model(&table, 600);
+        compare_with_the_model(&CappedPrefix(0), &table, 600);
     }
 }
 
@@ -215,29 +222,16 @@ fn r2_r6_hash_skiplists_answer_as_a_map_does() {
 fn r3_r6_hash_linked_lists_answer_as_a_map_does() {
     seed_thread_rng(2);
     for (slots, threshold) in [(1, 0), (2, 1), (7, 3), (2, 1_000)] {
-        compare_with_the_model(&table(FixedPrefix(2), lists(slots, threshold)), 1_500);
-        compare_with_the_model(&table(CappedPrefix(0), lists(slots, threshold)), 600);
-    }
-}
-
-#[test]
-fn r3_a_list_becomes_a_skiplist() {
-    seed_thread_rng(3);
-    for (threshold, tall) in [(100, false), (20, true)] {
-        let table = table(FixedPrefix(1), lists(4, threshold));
-        for key in 0..100u8 {
-            table.add(1, Kind::VALUE, &[b'a', key], b"").unwrap();
-        }
-        let rep = table.representation();
-        let hashed = rep.hashed.as_ref().unwrap();
-        let entry = EntryRef {
-            user_key: b"",
-            sequence: 1,
-            kind: Kind::VALUE,
-            value: b"",
-        };
-        let heights = (0..50).map(|_| hashed.towers.of_entry(&rep.list, &entry, 100));
-        assert_eq!(heights.max() > Some(1), tall);
+        compare_with_the_model(
+            &FixedPrefix(2),
+            &table(FixedPrefix(2), lists(slots, threshold)),
+            1_500,
+        );
+        compare_with_the_model(
+            &CappedPrefix(0),
+            &table(CappedPrefix(0), lists(slots, threshold)),
+            600,
+        );
     }
 }
 
@@ -381,7 +375,7 @@ fn r6_a_duplicate_makes_the_bucket_lead_to_the_entry() {
                 kind: Kind::VALUE,
                 value: key,
             };
-            table.representation().list.insert(&entry).unwrap();
+            table.representation().list().insert(&entry).unwrap();
             assert!(!table.contains(key, 1), "not blind");
             let refused = table.add(1, Kind::VALUE, key, b"");
             assert_eq!(refused, Err(Error::Duplicate));

@@ -10,7 +10,8 @@ use crate::rep::{ReadObserver, Sealed};
 use crate::sync::ledger::{FAULT_MEMTABLE_LOST_COUNTERS, FAULT_MEMTABLE_LOST_MAXIMUM};
 use crate::sync::{AtomicU64, available_parallelism, fault, ord, shard_index};
 
-/// What was written to a table; exact when no writer is inside.
+/// What was written to a table; exact when no writer is inside, but for the duplicates that a
+/// [vector](crate::rep::VectorRep) has until the table is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {

@@ -150,6 +150,19 @@ fn r4_many_entries_are_sorted_by_all_processors() {
 }
 
 #[test]
+fn x1_a_panic_of_a_helper_goes_on_where_it_was_asked() {
+    let asker = std::thread::current().id();
+    let together = || {
+        crate::sync::run_together(3, || {
+            assert!(std::thread::current().id() == asker, "planted");
+        });
+    };
+    let panic = catch_unwind(AssertUnwindSafe(together)).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"planted"));
+    crate::sync::run_together(100, || ());
+}
+
+#[test]
 fn r4_sorting_leaves_room_for_what_it_was_told_of_only() {
     let rep = vector(BytewiseComparator, SkipListOptions::default(), 6_000);
     let room = || rep.held.lock().items_and_room();
@@ -385,6 +398,8 @@ fn e10_damage_of_a_pending_entry_is_noticed() {
             let pending = Position::new(node_of(rep.word())).unwrap();
             let (start, len) = rep.list.stored(pending);
             append(&rep, b"a", 1, b"1");
+            // Of the same prefix as what cannot be read.
+            append(&rep, b"", 1, b"");
             if at == len {
                 break;
             }

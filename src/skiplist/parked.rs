@@ -201,7 +201,6 @@ impl<C: Comparator> SkipList<C> {
             let sharing = Sharing::Exclusive;
             // SAFETY: the splice has the place in front, on all levels of the node.
             unsafe { self.link_at::<true>(sharing, splice, new, &nobody, height, linked) }?;
-            splice.height = 0;
             return Ok(Linked::Damaged);
         };
         let follows = C::BYTE_PREFIX && last_prefix < target.prefix();

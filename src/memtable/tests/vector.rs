@@ -162,6 +162,18 @@ fn r4_all_that_reads_finds_what_is_pending() {
     cursor.next();
     assert_eq!(cursor.key(), Some((&b"n"[..], 1)));
     assert_eq!(table.representation().name(), "vector");
+    let entry = EntryRef {
+        user_key: b"p",
+        sequence: 1,
+        kind: Kind::VALUE,
+        value: b"",
+    };
+    let mut writer = table.writer().unwrap();
+    let damaged = writer.add_protected(&entry, !entry.checksum());
+    assert!(matches!(damaged, Err(Error::Corruption(_))));
+    writer.add_protected(&entry, entry.checksum()).unwrap();
+    drop(writer);
+    assert_eq!(table.representation().sample(9).unwrap().len(), 5);
 }
 
 /// The sequence number where a cursor is led to.

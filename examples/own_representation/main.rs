@@ -6,7 +6,7 @@
 //!
 //! [`sorted_index`] has it, and is all that a memtable asks of what it stands on; snapshots,
 //! merges, range deletions, filters, counters and iterators are the table's. That it does what a
-//! representation has to do is checked by the conformance kit, in `conformance/tests/own.rs`.
+//! representation has to do is checked by the conformance kit, in `tests/integration/conformance.rs`.
 
 mod sorted_index;
 

@@ -333,3 +333,43 @@ impl<C: Comparator> fmt::Debug for AnyRep<C> {
         call!(self, rep => fmt::Debug::fmt(rep, f))
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r1_factories_are_read_from_their_names() {
+        let counts = |text: &str| match text.parse() {
+            Ok(AnyFactory::SkipList(_)) => Some(("skiplist", 0)),
+            Ok(AnyFactory::HashSkipList(factory)) => Some(("hash", factory.bucket_count)),
+            Ok(AnyFactory::HashLinkList(factory)) => Some(("list", factory.bucket_count)),
+            Ok(AnyFactory::Vector(factory)) => Some(("vector", factory.count)),
+            Err(error) => {
+                assert!(matches!(error, Error::InvalidOption { .. }), "{error}");
+                None
+            }
+        };
+        for text in ["skiplist", "skip_list"] {
+            assert_eq!(counts(text), Some(("skiplist", 0)));
+        }
+        assert_eq!(counts("hash_skiplist"), Some(("hash", 1_000_000)));
+        assert_eq!(counts("prefix_hash:7"), Some(("hash", 7)));
+        assert_eq!(counts("hash_linklist"), Some(("list", 50_000)));
+        assert_eq!(counts("hash_linkedlist:8"), Some(("list", 8)));
+        assert_eq!(counts("vector"), Some(("vector", 0)));
+        assert_eq!(counts("vector:9"), Some(("vector", 9)));
+        for nonsense in [
+            "",
+            "btree",
+            "skiplist:1",
+            "vector:",
+            "vector:-1",
+            "vector:1:2",
+            "Vector",
+            "hash_skiplist:99999999999999999999",
+        ] {
+            assert_eq!(counts(nonsense), None, "{nonsense}");
+        }
+    }
+}

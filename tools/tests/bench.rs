@@ -121,11 +121,19 @@ fn chosen_workloads_run_in_their_order() {
         0,
     );
     let text = String::from_utf8(output.stdout).unwrap();
-    let first = text
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
-    let first: Vec<&str> = first.filter(|word| ALL.contains(word)).collect();
-    assert_eq!(first, ["readmissing", "fillseq", "readmissing"], "{text}");
+    let rows = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let workload = words.next().filter(|word| ALL.contains(word))?;
+        Some((words.next()?, workload))
+    });
+    let expected = ["skiplist", "hash_skiplist", "hash_linklist", "vector"];
+    let expected = expected.map(|rep| list.split(',').map(move |workload| (rep, workload)));
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(
+        rows,
+        expected.into_iter().flatten().collect::<Vec<_>>(),
+        "{text}"
+    );
 }
 
 #[test]

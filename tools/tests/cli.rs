@@ -221,7 +221,7 @@ fn stress_passes_and_counts() {
             "--threads",
             threads,
             "--seconds",
-            "1.5",
+            "4",
             "--seed",
             "42",
             "--format",

@@ -1,7 +1,7 @@
 //! The arena for many threads, and its tickets.
 
 use super::*;
-use crate::arena::{ConcurrentArena, Ticket};
+use crate::arena::{Allocate, ConcurrentArena, Memory, Ticket};
 
 fn arena(block_size: usize, capacity: Option<usize>, shards: usize) -> ConcurrentArena {
     ConcurrentArena::new(options(block_size, capacity, shards)).unwrap()
@@ -224,4 +224,26 @@ fn a4_huge_pages_are_a_wish_here_too() {
         model.take(arena.allocate(100_000).unwrap().ptr, 100_000);
     }
     model.verify();
+}
+
+/// What a representation is given takes from its ticket first, and counts what it abandons.
+#[test]
+fn a6_a_writer_s_memory_is_its_ticket_and_then_the_arena() {
+    let arena = arena(4 * KIB, None, 1);
+    let mut memory = Memory {
+        arena: &arena,
+        ticket: Some(arena.reserve(64).unwrap()),
+    };
+    let before = arena.usage();
+    let first = memory.allocate(64).unwrap();
+    assert_eq!(arena.usage(), before, "it was reserved");
+    let second = memory.allocate(64).unwrap();
+    assert!(first.offset != second.offset && arena.usage().used > before.used);
+    let wasted = arena.usage().wasted;
+    Allocate::abandon(&mut memory, 63);
+    assert_eq!(arena.usage().wasted, wasted + 64);
+    let mut ticket = arena.reserve(16).unwrap();
+    Allocate::abandon(&mut ticket, 16);
+    assert_eq!(arena.usage().wasted, wasted + 80);
+    assert_balanced(arena.usage());
 }

@@ -76,7 +76,7 @@ pub fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
 }
 
 /// As [`open`], on a representation to be tried; the options are those that it
-/// [can](Abilities::of) do.
+/// [can](crate::Abilities::of) do.
 ///
 /// # Errors
 ///

@@ -31,7 +31,8 @@ fn few(fault: Fault) -> usize {
         Fault::DroppedEntry
         | Fault::AnswersMixedUp
         | Fault::AnswersMoveUp
-        | Fault::FilterHidesTombstone => 8,
+        | Fault::FilterHidesTombstone
+        | Fault::RangeTimesIgnored => 8,
         Fault::AskedTooLate
         | Fault::VisibilityIgnored
         | Fault::WrongStretch

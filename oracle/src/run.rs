@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use verimem_driver::seeds::Random;
-use verimem_driver::{Config, Subject, decode, open, reduce};
+use verimem_driver::{Config, Rep, Subject, decode, open, reduce};
 use verimem_model::{
     Duplicates, Hidden, HiddenChoice, KeyChoice, MAX_SEQUENCE, Op, Pattern, Sight, SightChoice,
     SnapshotChoice,
@@ -48,6 +48,10 @@ pub fn fitting(config: &Config) -> Config {
     // Keys with timestamps have runs of their own, and RocksDB has one policy for duplicates.
     config.timestamp_len = 0;
     config.duplicates = Duplicates::Reject;
+    if config.rep == Rep::Vector {
+        // It notices duplicates too late to refuse them.
+        config.rep = Rep::SkipList;
+    }
     config
 }
 

@@ -1,4 +1,4 @@
-//! One type for the orders of tables whose keys have timestamps: fewer tables to compile.
+//! One type for several orders: fewer tables to compile.
 
 use std::cmp::Ordering;
 

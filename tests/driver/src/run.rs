@@ -70,7 +70,7 @@ pub fn run_on(subject: &dyn Subject, config: &Config, ops: &[Op]) -> Result<Hist
 /// The [`Divergence`] when it is not.
 pub fn open(config: &Config) -> Result<Box<dyn Subject>, Divergence> {
     match config.rep {
-        Rep::SkipList => open_on(&Default, config),
+        Rep::SkipList => open_by(&build_default, config),
         rep => open_on(&rep, config),
     }
 }
@@ -85,43 +85,58 @@ pub fn open_on(
     candidate: &impl Candidate,
     config: &Config,
 ) -> Result<Box<dyn Subject>, Divergence> {
+    open_by(&|config: &Config| build(candidate, config), config)
+}
+
+type Build<'b> = &'b dyn Fn(&Config) -> Result<Box<dyn Subject>, Error>;
+
+fn open_by(build: Build<'_>, config: &Config) -> Result<Box<dyn Subject>, Divergence> {
     let unmade = |expected: &dyn Debug, error: Option<&Error>| {
         Divergence::new(format!("building {config:?}"), expected, &error)
     };
     if let Some(refused) = config.refused() {
-        match build(candidate, config) {
+        match build(config) {
             Err(Error::InvalidOption { option, .. }) if option == refused => {}
             other => return Err(unmade(&refused, other.err().as_ref())),
         }
     }
-    build(candidate, &config.allowed()).map_err(|error| unmade(&"a table", Some(&error)))
+    build(&config.allowed()).map_err(|error| unmade(&"a table", Some(&error)))
 }
 
-fn build(candidate: &impl Candidate, config: &Config) -> Result<Box<dyn Subject>, Error> {
-    match config.timestamp_len {
-        8 => return build_stamped::<8>(candidate, config),
-        1 => return build_stamped::<1>(candidate, config),
-        _ => {}
+/// On the default representation: a type of table for each order, as users have.
+fn build_default(config: &Config) -> Result<Box<dyn Subject>, Error> {
+    if config.timestamp_len > 0 {
+        return build(&Default, config);
     }
     match config.compare {
-        Compare::Bytewise => build_in(candidate, config, BytewiseComparator),
-        Compare::ReverseBytewise => build_in(candidate, config, ReverseBytewiseComparator),
-        Compare::Plain => build_in(candidate, config, Plain),
-        Compare::Coarse => build_in(candidate, config, Coarse),
-        Compare::SharedPrefix => build_in(candidate, config, shared_prefix()?),
+        Compare::Bytewise => build_in(&Default, config, BytewiseComparator),
+        Compare::ReverseBytewise => build_in(&Default, config, ReverseBytewiseComparator),
+        Compare::Plain => build_in(&Default, config, Plain),
+        Compare::Coarse => build_in(&Default, config, Coarse),
+        Compare::SharedPrefix => build_in(&Default, config, shared_prefix()?),
     }
 }
 
-fn build_stamped<const N: usize>(
-    candidate: &impl Candidate,
-    config: &Config,
-) -> Result<Box<dyn Subject>, Error> {
-    if config.compare == Compare::Plain {
-        let keys = TimestampedComparator::<_, N>::new(Plain)?;
-        return build_in(candidate, config, keys);
+/// On any representation: one type for the orders that have prefixes, since each table
+/// takes seconds to compile.
+fn build(candidate: &impl Candidate, config: &Config) -> Result<Box<dyn Subject>, Error> {
+    let plain = config.compare == Compare::Plain;
+    match (config.timestamp_len, plain) {
+        (8, true) => build_in(candidate, config, stamped::<_, 8>(Plain)?),
+        (8, false) => build_in(candidate, config, stamped::<_, 8>(any_order(config)?)?),
+        (1, true) => build_in(candidate, config, stamped::<_, 1>(Plain)?),
+        (1, false) => build_in(candidate, config, stamped::<_, 1>(any_order(config)?)?),
+        (_, true) => build_in(candidate, config, Plain),
+        (_, false) => build_in(candidate, config, any_order(config)?),
     }
-    let keys = TimestampedComparator::<_, N>::new(AnyOrder::new(config.compare)?)?;
-    build_in(candidate, config, keys)
+}
+
+fn any_order(config: &Config) -> Result<AnyOrder, Error> {
+    AnyOrder::new(config.compare)
+}
+
+fn stamped<C: Comparator, const N: usize>(order: C) -> Result<TimestampedComparator<C, N>, Error> {
+    TimestampedComparator::new(order)
 }
 
 fn build_in<C: Comparator>(

@@ -5,18 +5,18 @@ use verimem::{
     Error, Hint, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, Protection, Stats, encoded_len,
 };
 
-const NEXT: u64 = MAX_SEQUENCE_NUMBER + 1;
+use crate::reps::{self, ALL, AnyTable, REFUSING};
 
-fn table() -> MemTable {
-    MemTable::builder()
-        .build()
-        .unwrap_or_else(|error| panic!("{error}"))
-}
+const NEXT: u64 = MAX_SEQUENCE_NUMBER + 1;
 
 /// E3: 56 bits, an error beyond and never a wrap; 0 is ordinary.
 #[test]
 fn e3_sequence_numbers_have_56_bits_and_zero_is_one() -> Result<(), Error> {
-    let table = table();
+    ALL.iter()
+        .try_for_each(|rep| sequence_numbers_have_56_bits(&reps::table(rep)))
+}
+
+fn sequence_numbers_have_56_bits(table: &AnyTable) -> Result<(), Error> {
     assert!(table.is_empty());
     table.add(0, Kind::VALUE, b"k", b"zero")?;
     assert!(
@@ -58,8 +58,14 @@ fn e3_sequence_numbers_have_56_bits_and_zero_is_one() -> Result<(), Error> {
 #[test]
 #[cfg(all(target_pointer_width = "64", target_os = "linux"))]
 fn e5_lengths_over_the_limits_are_named_and_leave_no_trace() {
-    let table = table();
     let huge = vec![0u8; (1 << 32) + 1];
+    for rep in ALL {
+        lengths_over_the_limits_are_named(&reps::table(rep), &huge);
+    }
+}
+
+#[cfg(all(target_pointer_width = "64", target_os = "linux"))]
+fn lengths_over_the_limits_are_named(table: &AnyTable, huge: &[u8]) {
     let add = |key: usize, value: usize| table.add(1, Kind::VALUE, &huge[..key], &huge[..value]);
     let (max_key, max_value) = (u32::MAX as usize - 8, u32::MAX as usize);
     for key in [max_key + 1, 1 << 32, huge.len()] {
@@ -111,7 +117,12 @@ fn e5_lengths_over_the_limits_are_named_and_leave_no_trace() {
 /// The order of checks: sealed, sequence number, lengths, range, duplicate.
 #[test]
 fn w1_the_first_reason_is_the_one_that_is_given() -> Result<(), Error> {
-    let table = table();
+    REFUSING
+        .iter()
+        .try_for_each(|rep| the_first_reason_is_given(&reps::table(rep)))
+}
+
+fn the_first_reason_is_given(table: &AnyTable) -> Result<(), Error> {
     table.add(1, Kind::VALUE, b"k", b"")?;
     for kind in [Kind::VALUE, Kind::RANGE_DELETION] {
         let sequence = table.add(NEXT, kind, b"k", b"");
@@ -143,7 +154,14 @@ fn w1_the_first_reason_is_the_one_that_is_given() -> Result<(), Error> {
 /// S3: a hint belongs to one list; refused by another, it is as good as before.
 #[test]
 fn s3_foreign_hints_are_refused_and_do_no_harm() -> Result<(), Error> {
-    let (home, abroad) = (table(), table());
+    // A vector searches nothing when it adds, so that it needs no hint.
+    REFUSING
+        .iter()
+        .try_for_each(|rep| foreign_hints_are_refused(rep))
+}
+
+fn foreign_hints_are_refused(rep: &str) -> Result<(), Error> {
+    let (home, abroad) = (reps::table(rep), reps::table(rep));
     let mut hint = Hint::new();
     home.writer()?
         .add_with_hint(&mut hint, 1, Kind::VALUE, b"m", b"")?;
@@ -169,7 +187,7 @@ fn s3_foreign_hints_are_refused_and_do_no_harm() -> Result<(), Error> {
     assert_eq!(home.stats().entries, 11);
     // A table at the address of one that is gone is still another table.
     drop(home);
-    let refused = table()
+    let refused = reps::table(rep)
         .writer()?
         .add_with_hint(&mut hint, 1, Kind::VALUE, b"m", b"");
     assert_eq!(refused, Err(Error::ForeignHint));
@@ -179,7 +197,12 @@ fn s3_foreign_hints_are_refused_and_do_no_harm() -> Result<(), Error> {
 /// A6: `Full` says so before anything is written, and room for less may be left.
 #[test]
 fn a6_a_full_table_refuses_and_stays_as_it_is() -> Result<(), Error> {
-    let table = MemTable::builder()
+    ALL.iter()
+        .try_for_each(|rep| a_full_table_refuses_and_stays_as_it_is(rep))
+}
+
+fn a_full_table_refuses_and_stays_as_it_is(rep: &str) -> Result<(), Error> {
+    let table = reps::builder(rep)
         .capacity(Some(64 << 10))
         .arena_shards(1)
         // Equal towers: where a tall node is refused, a short one might still fit.
@@ -219,7 +242,12 @@ fn a6_a_full_table_refuses_and_stays_as_it_is() -> Result<(), Error> {
 /// reserved is refused as a whole.
 #[test]
 fn a6_a_reserved_batch_is_never_half_written() -> Result<(), Error> {
-    let table = MemTable::builder()
+    ALL.iter()
+        .try_for_each(|rep| a_reserved_batch_is_never_half_written(rep))
+}
+
+fn a_reserved_batch_is_never_half_written(rep: &str) -> Result<(), Error> {
+    let table = reps::builder(rep)
         .capacity(Some(64 << 10))
         .arena_shards(1)
         .build()?;
@@ -246,7 +274,12 @@ fn a6_a_reserved_batch_is_never_half_written() -> Result<(), Error> {
 /// A1: values far larger than a block.
 #[test]
 fn a1_large_values_get_blocks_of_their_own() -> Result<(), Error> {
-    let table = MemTable::builder().arena_block_size(4096).build()?;
+    ALL.iter()
+        .try_for_each(|rep| large_values_get_blocks_of_their_own(rep))
+}
+
+fn large_values_get_blocks_of_their_own(rep: &str) -> Result<(), Error> {
+    let table = reps::builder(rep).arena_block_size(4096).build()?;
     for (sequence, megabytes) in (1..).zip([0, 1, 3, 8]) {
         let value = vec![sequence as u8; megabytes << 20];
         table.add(sequence, Kind::VALUE, b"k", &value)?;

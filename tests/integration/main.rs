@@ -22,6 +22,7 @@ mod pairs;
 mod plain;
 mod planted;
 mod pool;
+mod reps;
 mod sequences;
 mod threads;
 mod varint;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use verimem::arena::ArenaPool;
 use verimem::rep::Cursor;
-use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable};
+use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER};
 
-fn table(pool: &Arc<ArenaPool>) -> MemTable {
-    MemTable::builder()
+use crate::reps::{self, ALL, AnyTable};
+
+fn table(rep: &str, pool: &Arc<ArenaPool>) -> AnyTable {
+    reps::builder(rep)
         .arena_pool(Arc::clone(pool))
         .build()
         .expect("a table")
@@ -27,7 +29,7 @@ fn key(table: u64, entry: u64) -> [u8; 16] {
 fn no_table_sees_what_was_in_another() {
     let pool = Arc::new(ArenaPool::new(8 << 20));
     for round in 0..12 {
-        let table = table(&pool);
+        let table = table(ALL[round as usize % ALL.len()], &pool);
         let mut model = BTreeMap::new();
         for entry in 0..[3_000, 10, 5_000][round as usize % 3] {
             let (key, value) = (key(round, entry), vec![round as u8; entry as usize % 300]);
@@ -60,7 +62,7 @@ fn no_table_sees_what_was_in_another() {
 fn tables_in_turn_over_threads() {
     let pool = Arc::new(ArenaPool::new(32 << 20));
     for round in 0..8 {
-        let table = table(&pool);
+        let table = table(ALL[round as usize % ALL.len()], &pool);
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let table = &table;
@@ -97,7 +99,7 @@ fn page_faults(f: impl FnOnce()) -> i64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn large_tables_in_turn_fault_no_pages_in() {
-    let fill = |table: &MemTable| {
+    let fill = |table: &AnyTable| {
         let value = [7; 1_000];
         for entry in 0..40_000 {
             table
@@ -105,16 +107,21 @@ fn large_tables_in_turn_fault_no_pages_in() {
                 .expect("room");
         }
     };
-    let pool = Arc::new(ArenaPool::new(128 << 20));
-    let mut faults = Vec::new();
-    for _ in 0..4 {
-        let table = table(&pool);
-        faults.push(page_faults(|| fill(&table)));
+    for rep in ALL {
+        let pool = Arc::new(ArenaPool::new(128 << 20));
+        let mut faults = Vec::new();
+        for _ in 0..4 {
+            let table = table(rep, &pool);
+            faults.push(page_faults(|| fill(&table)));
+        }
+        let fresh = faults.remove(0);
+        if !cfg!(verimem_block_table) {
+            // Even if all of them were huge pages of 2 MiB.
+            assert!(fresh > 18, "{rep}: {fresh} faults on fresh pages");
+        }
+        assert!(
+            faults.iter().all(|&recycled| recycled <= 8),
+            "{rep}: {faults:?}"
+        );
     }
-    let fresh = faults.remove(0);
-    if !cfg!(verimem_block_table) {
-        // Even if all of them were huge pages of 2 MiB.
-        assert!(fresh > 18, "{fresh} faults on fresh pages");
-    }
-    assert!(faults.iter().all(|&recycled| recycled <= 8), "{faults:?}");
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use verimem::{Error, Kind, MemTable};
+use verimem::{Error, Kind};
 use verimem_driver::seeds::Random;
+
+use crate::reps::{self, ALL, AnyTable};
 
 /// Entry `index` of writer `writer`: the key says who wrote it and when, the
 /// value can be computed from key and sequence number.
@@ -24,7 +26,7 @@ fn value(key: &[u8], sequence: u64) -> [u8; 8] {
     hash.to_le_bytes()
 }
 
-fn count(table: &MemTable) -> u64 {
+fn count(table: &AnyTable) -> u64 {
     let mut cursor = table.iter();
     cursor.seek_to_first();
     let mut count = 0;
@@ -38,14 +40,17 @@ fn count(table: &MemTable) -> u64 {
 /// M1: exclusive and concurrent writers take turns, and nothing is lost.
 #[test]
 fn w1_exclusive_writers_are_alone() {
+    for rep in ALL {
+        exclusive_writers_are_alone(&reps::table(rep));
+    }
+}
+
+fn exclusive_writers_are_alone(table: &AnyTable) {
     const THREADS: u64 = 4;
-    let table = MemTable::builder()
-        .build()
-        .unwrap_or_else(|error| panic!("{error}"));
     let inside = AtomicU64::new(0);
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (table, inside) = (&table, &inside);
+            let inside = &inside;
             scope.spawn(move || {
                 let mut index = 0;
                 while index < 1000 {
@@ -74,7 +79,7 @@ fn w1_exclusive_writers_are_alone() {
         }
     });
     assert_eq!(
-        (table.stats().entries, count(&table)),
+        (table.stats().entries, count(table)),
         (THREADS * 1000, THREADS * 1000)
     );
 }
@@ -82,7 +87,11 @@ fn w1_exclusive_writers_are_alone() {
 /// S7: owned iterators outlive every handle and move between threads.
 #[test]
 fn s7_owned_iterators_travel() -> Result<(), Error> {
-    let table = Arc::new(MemTable::builder().build()?);
+    ALL.iter()
+        .try_for_each(|rep| owned_iterators_travel(Arc::new(reps::table(rep))))
+}
+
+fn owned_iterators_travel(table: Arc<AnyTable>) -> Result<(), Error> {
     for index in 0..100 {
         table.add(
             index,

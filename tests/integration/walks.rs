@@ -7,8 +7,10 @@ use std::thread;
 use verimem::arena::{ArenaOptions, ConcurrentArena};
 use verimem::rep::Cursor;
 use verimem::skiplist::{HeightSource, SkipList, SkipListOptions};
-use verimem::{BytewiseComparator, EntryRef, Error, Kind, MemTable, MemTableBuilder};
+use verimem::{BytewiseComparator, EntryRef, Error, Kind};
 use verimem_driver::seeds::Random;
+
+use crate::reps::{self, ALL, AnyTable};
 
 /// Shapes of lists on which a cursor finds its way in different manners.
 fn shapes() -> Vec<SkipListOptions> {
@@ -105,9 +107,8 @@ fn number(key: &[u8]) -> u32 {
 
 /// Walks while another thread inserts between; nothing old is skipped, the order
 /// is strict, and what was added before a step is not passed over by it.
-fn walk_beside_a_writer(builder: MemTableBuilder, forward: bool) -> Result<(), Error> {
+fn walk_beside_a_writer(table: &AnyTable, forward: bool) -> Result<(), Error> {
     const OLD: u32 = 10_000;
-    let table = builder.build()?;
     let value = [1; 40];
     for index in 0..OLD {
         let key = (index * 7919 % OLD * 2).to_be_bytes();
@@ -115,7 +116,7 @@ fn walk_beside_a_writer(builder: MemTableBuilder, forward: bool) -> Result<(), E
     }
     let (stop, added) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| {
-        let (table, stop, added) = (&table, &stop, &added);
+        let (stop, added) = (&stop, &added);
         let writer = scope.spawn(move || {
             for index in 0..OLD {
                 let key = (index * 6007 % OLD * 2 + 1).to_be_bytes();
@@ -163,14 +164,22 @@ fn walk_beside_a_writer(builder: MemTableBuilder, forward: bool) -> Result<(), E
     })
 }
 
+fn walks_beside_a_writer(forward: bool) -> Result<(), Error> {
+    for rep in ALL {
+        let builder = reps::builder(rep);
+        walk_beside_a_writer(&builder.build()?, forward)?;
+        let builder = reps::builder(rep).max_height(4).branching(16);
+        walk_beside_a_writer(&builder.build()?, forward)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn s5_nothing_is_skipped_backward_beside_a_writer() -> Result<(), Error> {
-    walk_beside_a_writer(MemTable::builder(), false)?;
-    walk_beside_a_writer(MemTable::builder().max_height(4).branching(16), false)
+    walks_beside_a_writer(false)
 }
 
 #[test]
 fn s5_nothing_is_skipped_forward_beside_a_writer() -> Result<(), Error> {
-    walk_beside_a_writer(MemTable::builder(), true)?;
-    walk_beside_a_writer(MemTable::builder().max_height(4).branching(16), true)
+    walks_beside_a_writer(true)
 }

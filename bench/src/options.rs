@@ -11,7 +11,7 @@ use crate::plan::{ENTRIES, Matrix, REACH, Spec, VALUES};
 use crate::subject::Plan;
 #[cfg(target_os = "linux")]
 use crate::subjects::InlineSkipList;
-use crate::subjects::{Crossbeam, MemTable, SkipList, Skl};
+use crate::subjects::{Any, Crossbeam, MemTable, SkipList, Skl};
 use crate::workload::Workload;
 
 /// Compares verimem with its peers in one process, in interleaved rounds, on the same keys.
@@ -57,7 +57,7 @@ pub struct Options {
     /// Workloads [default: all]
     #[arg(long, value_delimiter = ',')]
     pub workloads: Vec<Workload>,
-    /// Subjects [default: all]
+    /// Subjects [default: all but anymemtable]
     #[arg(long, value_delimiter = ',')]
     pub subjects: Vec<SubjectName>,
     /// Thread counts of fillrandom, of lookups, seeks and scans, at most 256 [default: 1,2]
@@ -120,6 +120,10 @@ pub enum PagesChoice {
 pub enum SubjectName {
     /// verimem's memtable.
     Memtable,
+    /// verimem's memtable on a representation that is chosen when the program runs, as a peer; only
+    /// if it is named.
+    #[value(name = "anymemtable")]
+    AnyMemtable,
     /// verimem's skiplist alone.
     Skiplist,
     /// RocksDB's InlineSkipList.
@@ -138,6 +142,7 @@ impl SubjectName {
     pub fn lane(self) -> Box<dyn Lane> {
         match self {
             Self::Memtable => Runner::<MemTable>::boxed(),
+            Self::AnyMemtable => Runner::<MemTable<Any>>::boxed(),
             Self::Skiplist => Runner::<SkipList>::boxed(),
             #[cfg(target_os = "linux")]
             Self::InlineSkipList => Runner::<InlineSkipList>::boxed(),
@@ -297,6 +302,9 @@ impl Options {
     pub fn names(&self) -> Result<Vec<SubjectName>, String> {
         #[allow(unused_mut)]
         let mut names = given_or(&self.subjects, SubjectName::value_variants());
+        if self.subjects.is_empty() {
+            names.retain(|&name| name != SubjectName::AnyMemtable);
+        }
         #[cfg(target_os = "linux")]
         if self.huge_pages {
             if self.subjects.contains(&SubjectName::InlineSkipList) {

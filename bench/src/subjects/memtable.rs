@@ -1,5 +1,6 @@
 //! verimem's memtable, through its public interface.
 
+use verimem::rep::{AnyFactory, MemTableRep, MemTableRepFactory, SkipListFactory};
 use verimem::{
     EntryRef, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable as Table, SharedPrefixComparator, Writer,
 };
@@ -9,12 +10,58 @@ use super::pool::Pool;
 use crate::digest::Digest;
 use crate::subject::{Entry, Live, Plan, Subject};
 
+type Order = SharedPrefixComparator;
+
+/// How a table comes to its skiplist.
+pub trait Choice: Sync {
+    const NAME: &'static str;
+    const OURS: bool;
+    const ABOUT: &'static str;
+    type Factory: MemTableRepFactory<Order>;
+
+    fn factory() -> Self::Factory;
+}
+
+/// By its type, as tables do that are told nothing else.
+pub struct Named;
+
+/// When the program runs: each call asks which representation it is for.
+pub struct Any;
+
+impl Choice for Named {
+    const NAME: &'static str = "memtable";
+    const OURS: bool = true;
+    const ABOUT: &'static str = concat!(
+        "verimem MemTable, told the prefix that all keys share, no protection bytes; one writer per ",
+        "thread, exclusive where it is the only one; batches through one exclusive writer and ",
+        "add_batch each; get, multi_get and iter; its own Bloom filter where there is to be one",
+    );
+    type Factory = SkipListFactory;
+
+    fn factory() -> SkipListFactory {
+        SkipListFactory
+    }
+}
+
+impl Choice for Any {
+    const NAME: &'static str = "anymemtable";
+    const OURS: bool = false;
+    const ABOUT: &'static str = "the same on AnyRep, the enum of representations, as a skiplist";
+    type Factory = AnyFactory;
+
+    fn factory() -> AnyFactory {
+        AnyFactory::SkipList(SkipListFactory)
+    }
+}
+
+type Rep<C> = <<C as Choice>::Factory as MemTableRepFactory<Order>>::Rep;
+
 /// [`verimem::MemTable`] in bytewise order.
-pub struct MemTable(Table<SharedPrefixComparator>, Live);
+pub struct MemTable<C: Choice = Named>(Table<Order, Rep<C>>, Live);
 
 #[inline]
-fn add<'k>(
-    mut writer: Writer<'_, SharedPrefixComparator>,
+fn add<'k, R: MemTableRep<Comparator = Order>>(
+    mut writer: Writer<'_, Order, R>,
     entries: impl Iterator<Item = Entry<'k>>,
 ) {
     for (sequence, key, value) in entries {
@@ -36,21 +83,18 @@ fn fold(answer: &Lookup<'_>, digest: &mut Digest) -> bool {
     false
 }
 
-impl Subject for MemTable {
-    const NAME: &'static str = "memtable";
-    const OURS: bool = true;
+impl<C: Choice> Subject for MemTable<C> {
+    const NAME: &'static str = C::NAME;
+    const OURS: bool = C::OURS;
     const FILTERS: bool = true;
-    const ABOUT: &'static str = concat!(
-        "verimem MemTable, told the prefix that all keys share, no protection bytes; one writer per ",
-        "thread, exclusive where it is the only one; batches through one exclusive writer and ",
-        "add_batch each; get, multi_get and iter; its own Bloom filter where there is to be one",
-    );
+    const ABOUT: &'static str = C::ABOUT;
 
     type Stock = Pool;
 
     fn new(plan: &Plan, stock: &Pool) -> Self {
         let keys = SharedPrefixComparator::new(plan.shared_prefix).expect("memory");
         let builder = Table::with_comparator(keys)
+            .representation(C::factory())
             .write_buffer_size(plan.bytes())
             .arena_block_size(plan.block_size())
             .huge_pages(plan.huge_pages)

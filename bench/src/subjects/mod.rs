@@ -12,6 +12,6 @@ mod skl;
 pub use self::crossbeam::Crossbeam;
 #[cfg(target_os = "linux")]
 pub use self::inlineskiplist::InlineSkipList;
-pub use self::memtable::MemTable;
+pub use self::memtable::{Any, MemTable};
 pub use self::skiplist::SkipList;
 pub use self::skl::Skl;

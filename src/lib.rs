@@ -40,6 +40,7 @@ mod sync;
 mod timed_value;
 mod tombstones;
 mod visibility;
+pub mod write_buffer;
 
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{CorruptKey, Corruption, Error, Result};
@@ -68,10 +69,17 @@ pub mod checker {
     use crate::arena::{ConcurrentArena, Memory, Ticket};
     use crate::rep::{Handle, HashRep, MemTableRep, VectorRep};
     use crate::skiplist::{InsertContext, Sharing, SkipList};
+    use crate::write_buffer::WriteBufferManager;
     use crate::{BatchError, Comparator, EntryRef, Hint, MemTable, Result, SequenceNumber};
 
     pub use crate::skiplist::FAR_BYTES;
-    pub use crate::sync::{Visits, set_shard_index, visits_of};
+    pub use crate::sync::{Instant, Visits, reset_clock, set_shard_index, visits_of};
+
+    /// Lets a second pass on the model's clock, which ends waits with a deadline.
+    pub fn tick(manager: &WriteBufferManager) {
+        crate::sync::advance_clock(1);
+        manager.tick();
+    }
 
     /// Inserts from memory set aside before, so that allocation adds no schedule points.
     pub fn insert<C: Comparator>(

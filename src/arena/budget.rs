@@ -2,6 +2,8 @@
 
 use core::fmt::Debug;
 
+use crate::sync::Arc;
+
 /// Somebody who is told of every block that an arena reserves (SPEC A5).
 ///
 /// A write-buffer manager implements it; the arena does not know the manager.
@@ -26,4 +28,11 @@ pub trait Budget: Debug + Send + Sync + 'static {
 
     /// `bytes` were freed, or were never reserved after all.
     fn release(&self, bytes: usize);
+}
+
+/// Somebody who gives each table a budget of its own, as a write-buffer manager does
+/// (SPEC Q1): it can tell which memory belongs to tables that are sealed.
+pub trait BudgetFactory: Debug + Send + Sync + 'static {
+    /// The budget of one new table, or arena. Called once for each.
+    fn open(self: Arc<Self>) -> Arc<dyn Budget>;
 }

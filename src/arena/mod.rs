@@ -52,7 +52,7 @@ mod tests;
 mod ticket;
 
 pub use block::BlockArena;
-pub use budget::Budget;
+pub use budget::{Budget, BudgetFactory};
 pub use concurrent::ConcurrentArena;
 pub use options::ArenaOptions;
 pub use pool::ArenaPool;

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use super::filter::{Filter, FilterOptions};
 use super::{Counters, Door, MemTable, ReadCounters};
-use crate::arena::{ArenaOptions, ArenaPool, Budget, ConcurrentArena};
+use crate::arena::{ArenaOptions, ArenaPool, Budget, BudgetFactory, ConcurrentArena};
 use crate::entry::Protection;
 use crate::error::{Error, Result};
 use crate::key::{
@@ -35,6 +35,7 @@ pub struct MemTableBuilder<C = BytewiseComparator, F = SkipListFactory> {
     comparator: C,
     factory: F,
     arena: ArenaOptions,
+    budgets: Option<Arc<dyn BudgetFactory>>,
     list: SkipListOptions,
     earliest_sequence: SequenceNumber,
     track_reads: bool,
@@ -50,6 +51,7 @@ impl<C: Comparator> MemTableBuilder<C> {
             comparator,
             factory: SkipListFactory,
             arena: ArenaOptions::default(),
+            budgets: None,
             list: SkipListOptions::default(),
             earliest_sequence: 0,
             track_reads: false,
@@ -69,6 +71,7 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
             comparator: self.comparator,
             factory,
             arena: self.arena,
+            budgets: self.budgets,
             list: self.list,
             earliest_sequence: self.earliest_sequence,
             track_reads: self.track_reads,
@@ -112,9 +115,18 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
         self
     }
 
-    /// Who is told of every block that the table reserves.
+    /// Who is told of every block that the table reserves, and of its filter and its range
+    /// deletions. In place of a [`write_buffer_manager`](Self::write_buffer_manager).
     pub fn budget(mut self, budget: Arc<dyn Budget>) -> Self {
+        self.budgets = None;
         self.arena.budget = Some(budget);
+        self
+    }
+
+    /// Who gives each table that is built a [budget](Self::budget) of its own: a
+    /// `WriteBufferManager`, say. Default: none.
+    pub fn write_buffer_manager(mut self, manager: Arc<dyn BudgetFactory>) -> Self {
+        self.budgets = Some(manager);
         self
     }
 
@@ -315,7 +327,7 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
     ///
     /// [`Error::InvalidOption`] or [`Error::SequenceTooLarge`] for an option out
     /// of range; [`Error::OutOfMemory`].
-    pub fn build(self) -> Result<MemTable<C, F::Rep>> {
+    pub fn build(mut self) -> Result<MemTable<C, F::Rep>> {
         if self.earliest_sequence > MAX_SEQUENCE_NUMBER {
             return Err(Error::SequenceTooLarge {
                 sequence: self.earliest_sequence,
@@ -326,6 +338,9 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
                 option: "max_successive_merges",
                 reason: "needs a merge operator",
             });
+        }
+        if let Some(budgets) = self.budgets {
+            self.arena.budget = Some(budgets.open());
         }
         let (size, budget) = (self.arena.write_buffer_size, self.arena.budget.clone());
         let prefix_extractor = self.filter.prefixes.clone();

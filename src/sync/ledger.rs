@@ -309,6 +309,26 @@ sites! {
         because "a reading; exact when no writer is inside", killed by [];
     COUNTER_MAX_FAULT_STORE: Relaxed, with "none",
         because "part of a planted fault, compiled out of production", killed by [];
+    WRITE_BUFFER_USED_ADD: Relaxed, with "WRITE_BUFFER_USED_SUB",
+        because "a sum; the lock of the budget orders what one budget adds and takes off, so it is never below zero; charges need no order with stalls, which they cannot end", killed by [];
+    WRITE_BUFFER_USED_SUB: Relaxed, with "WRITE_BUFFER_USED_LOAD, through the lock of stalls",
+        because "followed by a look under the lock of stalls: who begins to wait later sees it, and who waits already is seen", killed by [];
+    WRITE_BUFFER_USED_LOAD: Relaxed, with "WRITE_BUFFER_USED_SUB",
+        because "what decides is read under the lock of stalls, or of the cache, which orders it after every change that was looked at before; elsewhere it is a reading", killed by [];
+    WRITE_BUFFER_MUTABLE_ADD: Relaxed, with "none",
+        because "a sum, as WRITE_BUFFER_USED_ADD", killed by [];
+    WRITE_BUFFER_MUTABLE_SUB: Relaxed, with "none",
+        because "as WRITE_BUFFER_MUTABLE_ADD", killed by [];
+    WRITE_BUFFER_MUTABLE_LOAD: Relaxed, with "none",
+        because "a reading: when a flush begins is a matter of time only", killed by [];
+    WRITE_BUFFER_SIZE_STORE: Relaxed, with "WRITE_BUFFER_SIZE_LOAD, through the lock of stalls",
+        because "as WRITE_BUFFER_USED_SUB", killed by [];
+    WRITE_BUFFER_SIZE_LOAD: Relaxed, with "WRITE_BUFFER_SIZE_STORE",
+        because "as WRITE_BUFFER_USED_LOAD", killed by [];
+    WRITE_BUFFER_ALLOW_STALL_STORE: Relaxed, with "WRITE_BUFFER_ALLOW_STALL_LOAD, through the lock of stalls",
+        because "as WRITE_BUFFER_USED_SUB", killed by [];
+    WRITE_BUFFER_ALLOW_STALL_LOAD: Relaxed, with "WRITE_BUFFER_ALLOW_STALL_STORE",
+        because "as WRITE_BUFFER_USED_LOAD", killed by [];
     READ_COUNTER_ADD: Relaxed, with "none",
         because "a statistic", killed by [];
     READ_COUNTER_LOAD: Relaxed, with "none",
@@ -418,6 +438,30 @@ faults! {
     FAULT_IN_PLACE_LATE_UPDATE: "loom",
         "an update takes the place of a value that is newer by its number",
         killed by ["in_place::two_updates"];
+    FAULT_WRITE_BUFFER_WAKE_FIRST: "loom",
+        "who frees memory looks for waiters before it takes the memory off, not after",
+        killed by ["write_buffer::free_against_stall"];
+    FAULT_WRITE_BUFFER_CHECK_UNLOCKED: "loom",
+        "who begins to wait looks at the memory before it takes the lock only",
+        killed by ["write_buffer::free_against_stall", "write_buffer::free_against_future"];
+    FAULT_WRITE_BUFFER_SILENT_RESIZE: "loom",
+        "a new size, or none, releases nobody",
+        killed by ["write_buffer::resize_against_stall", "write_buffer::disable_against_future"];
+    FAULT_WRITE_BUFFER_WAKE_ONE: "loom",
+        "one of those who wait is woken",
+        killed by ["write_buffer::two_waiters"];
+    FAULT_WRITE_BUFFER_KEEP_WAKER: "loom",
+        "the waker of a future that was dropped stays",
+        killed by ["write_buffer::dropped_future"];
+    FAULT_WRITE_BUFFER_COUNT_ENABLED: "loom",
+        "memory is counted at a size above zero only, and freed at any",
+        killed by ["write_buffer::enabled_while_held"];
+    FAULT_WRITE_BUFFER_SEAL_UNLOCKED: "loom",
+        "a seal takes off what it read before another charge",
+        killed by ["write_buffer::charge_against_seal"];
+    FAULT_WRITE_BUFFER_CACHE_TOGETHER: "loom",
+        "two threads tell the cache at the same time",
+        killed by ["write_buffer::cache_follows"];
     FAULT_MEMTABLE_LOST_MAXIMUM: "loom",
         "a maximum of two writers is raised by load and store",
         killed by ["timestamps::newest_of_two_writers"];

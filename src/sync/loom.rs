@@ -3,11 +3,12 @@
 use core::cell::RefCell;
 use core::ptr::NonNull;
 use std::alloc::Layout;
+use std::sync::LockResult;
 
 pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use loom::sync::{
-    Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
+    Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
     RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
 };
 /// Containers are shared by the standard `Arc`: its counters are not under test
@@ -69,6 +70,16 @@ pub(crate) unsafe fn dealloc_block(block: NonNull<u8>, layout: Layout) {
 /// Two shards, so that models can choose between sharing one and having two.
 pub(crate) fn available_parallelism() -> usize {
     2
+}
+
+/// Waits for a notification; a model moves the clock and notifies, see
+/// [`clock`](super::clock).
+pub(super) fn wait_until<'a, T>(
+    condvar: &RawCondvar,
+    guard: RawMutexGuard<'a, T>,
+    _deadline: Option<super::Instant>,
+) -> LockResult<RawMutexGuard<'a, T>> {
+    condvar.wait(guard)
 }
 
 /// Work that is shared out is no part of any protocol: a model does it alone.

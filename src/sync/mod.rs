@@ -35,6 +35,8 @@ mod backend;
 mod backend;
 
 #[cfg(any(loom, shuttle))]
+mod clock;
+#[cfg(any(loom, shuttle))]
 mod mutation;
 
 #[cfg(any(test, loom, shuttle))]
@@ -58,6 +60,11 @@ pub(crate) use backend::{
 pub(crate) use backend::{alloc_block, dealloc_block};
 pub(crate) use prefetch::{LINE, prefetch};
 pub use random::seed_thread_rng;
+
+#[cfg(not(any(loom, shuttle)))]
+pub use backend::Instant;
+#[cfg(any(loom, shuttle))]
+pub use clock::{Instant, advance_clock, reset_clock};
 
 #[cfg(any(loom, shuttle))]
 pub use backend::set_shard_index;
@@ -145,6 +152,40 @@ impl<T> Mutex<T> {
             Ok(guard) => guard,
             Err(poisoned) => poisoned.into_inner(),
         }
+    }
+}
+
+/// Where threads wait, with a lock given up meanwhile, until they are notified.
+///
+/// Knows no poisoning, as [`Mutex`].
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(backend::RawCondvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self(backend::RawCondvar::new())
+    }
+
+    /// Waits for a notification, or until `deadline` if there is one. May return for no
+    /// reason: the caller looks at what it waits for, and at the clock.
+    pub(crate) fn wait_until<'a, T>(
+        &self,
+        guard: backend::RawMutexGuard<'a, T>,
+        deadline: Option<Instant>,
+    ) -> backend::RawMutexGuard<'a, T> {
+        match backend::wait_until(&self.0, guard, deadline) {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+
+    /// Wakes one of those who wait: part of a planted fault.
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
     }
 }
 

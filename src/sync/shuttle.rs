@@ -1,10 +1,11 @@
 //! The shuttle backend: randomised schedules under sequential consistency.
 
 use core::cell::RefCell;
+use std::sync::LockResult;
 
 pub(crate) use shuttle::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use shuttle::sync::{
-    Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
+    Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
     RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
 };
 pub(crate) use std::sync::Arc;
@@ -25,6 +26,16 @@ impl Backoff {
 
 pub(crate) fn available_parallelism() -> usize {
     2
+}
+
+/// Waits for a notification; a model moves the clock and notifies, see
+/// [`clock`](super::clock).
+pub(super) fn wait_until<'a, T>(
+    condvar: &RawCondvar,
+    guard: RawMutexGuard<'a, T>,
+    _deadline: Option<super::Instant>,
+) -> LockResult<RawMutexGuard<'a, T>> {
+    condvar.wait(guard)
 }
 
 /// Work that is shared out is no part of any protocol: a model does it alone.

@@ -1,14 +1,15 @@
 //! The production backend: the standard library's types, and nothing in between.
 
 use core::cell::{Cell, RefCell};
-use std::sync::OnceLock;
+use std::sync::{LockResult, OnceLock, PoisonError};
+pub use std::time::Instant;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{
-    Arc, Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
+    Arc, Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
     RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
 };
 
@@ -32,6 +33,22 @@ impl Backoff {
         } else {
             self.0.snooze();
         }
+    }
+}
+
+/// Waits for a notification, or until `deadline`. May return for no reason.
+pub(super) fn wait_until<'a, T>(
+    condvar: &RawCondvar,
+    guard: RawMutexGuard<'a, T>,
+    deadline: Option<Instant>,
+) -> LockResult<RawMutexGuard<'a, T>> {
+    let Some(deadline) = deadline else {
+        return condvar.wait(guard);
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    match condvar.wait_timeout(guard, left) {
+        Ok((guard, _)) => Ok(guard),
+        Err(poisoned) => Err(PoisonError::new(poisoned.into_inner().0)),
     }
 }
 

@@ -35,3 +35,5 @@ mod tombstones;
 mod trail;
 #[path = "loom/vector.rs"]
 mod vector;
+#[path = "loom/write_buffer.rs"]
+mod write_buffer;

@@ -28,3 +28,5 @@ mod timestamps;
 mod tombstones;
 #[path = "shuttle/vector.rs"]
 mod vector;
+#[path = "shuttle/write_buffer.rs"]
+mod write_buffer;

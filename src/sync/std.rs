@@ -2,15 +2,15 @@
 
 use core::cell::{Cell, RefCell};
 use std::sync::{LockResult, OnceLock, PoisonError};
-pub use std::time::Instant;
 use std::time::Duration;
+pub use std::time::Instant;
 
 use smallvec::SmallVec;
 
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{
-    Arc, Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard, RwLock as RawRwLock,
-    RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
+    Arc, Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard,
+    RwLock as RawRwLock, RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
 };
 
 #[allow(unused_imports, reason = "the reserved space allocates no blocks")]

@@ -62,7 +62,7 @@ impl Wakers {
     /// Takes all of them, for a caller to wake without a lock.
     pub(super) fn take(&mut self) -> Woken {
         self.free = None;
-        Woken(core::mem::take(&mut self.slots))
+        Woken(core::mem::take(&mut self.slots).into_iter())
     }
 }
 
@@ -78,7 +78,7 @@ const fn is_memory_refused() -> bool {
 /// before. No task is left out because the waker of another one panics.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct Woken(Vec<Slot>);
+pub(super) struct Woken(std::vec::IntoIter<Slot>);
 
 impl Woken {
     /// Wakes them. The first panic goes on here.
@@ -90,7 +90,7 @@ impl Woken {
 
     fn next(&mut self) -> Option<Waker> {
         loop {
-            if let Slot::Taken(waker) = self.0.pop()? {
+            if let Slot::Taken(waker) = self.0.next()? {
                 return Some(waker);
             }
         }

@@ -1,0 +1,513 @@
+//! The write-buffer manager: sequences beside a reference model, and real threads.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use verimem::arena::{Budget, BudgetFactory};
+use verimem::write_buffer::{
+    CACHE_STEP, CacheReservation, StallFuture, StallOutcome, WriteBufferManager, WriteBufferOptions,
+};
+use verimem::{Kind, MemTable};
+use verimem_driver::seeds::Random;
+
+/// A manager as a plain sequential struct, by the words of the specification.
+#[derive(Debug, Default)]
+struct Reference {
+    size: usize,
+    allow_stall: bool,
+    /// What each table holds, and whether it is sealed; `None` when it was dropped.
+    tables: Vec<Option<(usize, bool)>>,
+    futures: Vec<Fate>,
+    waits: u64,
+    given_up: u64,
+    stalls: u64,
+    reserved: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    New,
+    Waiting,
+    /// Its stall has ended since: it was woken.
+    Woken,
+    Ready(StallOutcome),
+    Dropped {
+        woken: bool,
+    },
+}
+
+impl Fate {
+    /// Whether its waker was called: once, if at all.
+    fn is_woken(self) -> bool {
+        match self {
+            Self::New | Self::Waiting => false,
+            Self::Woken => true,
+            Self::Ready(outcome) => outcome == StallOutcome::Released,
+            Self::Dropped { woken } => woken,
+        }
+    }
+}
+
+impl Reference {
+    fn held(&self, mutable_only: bool) -> usize {
+        let tables = self.tables.iter().flatten();
+        let counted = tables.filter(|(_, sealed)| !(mutable_only && *sealed));
+        counted.map(|(held, _)| held).sum()
+    }
+
+    fn should_flush(&self) -> bool {
+        let (all, mutable) = (self.held(false), self.held(true));
+        self.size > 0
+            && (8 * mutable > 7 * self.size || (all >= self.size && mutable >= self.size / 2))
+    }
+
+    fn should_stall(&self) -> bool {
+        self.size > 0 && self.allow_stall && self.held(false) >= self.size
+    }
+
+    fn waiting(&self) -> usize {
+        let waiting = |future: &&Fate| **future == Fate::Waiting;
+        self.futures.iter().filter(waiting).count()
+    }
+
+    /// After each step: a stall that is over releases all, and the cache is told.
+    fn settle(&mut self) {
+        if !self.should_stall() && self.waiting() > 0 {
+            self.stalls += 1;
+            for future in &mut self.futures {
+                if *future == Fate::Waiting {
+                    *future = Fate::Woken;
+                }
+            }
+        }
+        let used = self.held(false);
+        if used > self.reserved || 4 * used < 3 * self.reserved {
+            self.reserved = used.div_ceil(CACHE_STEP) * CACHE_STEP;
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Open,
+    Charge(prop::sample::Index, usize),
+    Seal(prop::sample::Index),
+    Release(prop::sample::Index, usize),
+    Drop(prop::sample::Index),
+    Resize(usize),
+    AllowStall(bool),
+    StallPastDeadline,
+    NewFuture,
+    Poll(prop::sample::Index),
+    DropFuture(prop::sample::Index),
+}
+
+/// Sizes around those of the steps of a cache and of limits.
+fn bytes() -> impl Strategy<Value = usize> {
+    let step = CACHE_STEP;
+    prop_oneof![0..4usize, step - 1..=step + 1, 0..4 * step]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let at = any::<prop::sample::Index>;
+    prop_oneof![
+        2 => Just(Step::Open),
+        6 => (at(), bytes()).prop_map(|(at, bytes)| Step::Charge(at, bytes)),
+        2 => at().prop_map(Step::Seal),
+        4 => (at(), bytes()).prop_map(|(at, bytes)| Step::Release(at, bytes)),
+        2 => at().prop_map(Step::Drop),
+        2 => prop_oneof![Just(0), bytes()].prop_map(Step::Resize),
+        1 => any::<bool>().prop_map(Step::AllowStall),
+        1 => Just(Step::StallPastDeadline),
+        3 => Just(Step::NewFuture),
+        6 => at().prop_map(Step::Poll),
+        1 => at().prop_map(Step::DropFuture),
+    ]
+}
+
+/// A waker that counts, and a cache that remembers.
+#[derive(Debug, Default)]
+struct Counter(AtomicUsize);
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl CacheReservation for Counter {
+    fn update(&self, bytes: usize) {
+        assert_ne!(self.0.swap(bytes, Ordering::SeqCst), bytes, "told of changes only");
+    }
+}
+
+/// The real thing, driven beside the reference.
+struct Subject {
+    manager: Arc<WriteBufferManager>,
+    cache: Arc<Counter>,
+    tables: Vec<Option<Arc<dyn Budget>>>,
+    futures: Vec<(Option<StallFuture>, Arc<Counter>)>,
+}
+
+impl Subject {
+    fn new() -> Self {
+        let cache = Arc::new(Counter::default());
+        Self {
+            manager: WriteBufferManager::with_options(WriteBufferOptions {
+                cache: Some(cache.clone()),
+                ..WriteBufferOptions::default()
+            }),
+            cache,
+            tables: Vec::new(),
+            futures: Vec::new(),
+        }
+    }
+
+    fn tables(&mut self, reference: &mut Reference, step: &Step) {
+        let index = match step {
+            Step::Charge(at, _) | Step::Seal(at) | Step::Release(at, _) | Step::Drop(at) => at,
+            _ => return,
+        };
+        if self.tables.is_empty() {
+            return;
+        }
+        let at = index.index(self.tables.len());
+        let (Some(table), Some((held, sealed))) = (&self.tables[at], &mut reference.tables[at])
+        else {
+            return;
+        };
+        match *step {
+            Step::Charge(_, bytes) => {
+                table.charge(bytes);
+                *held += bytes;
+            }
+            Step::Seal(_) => {
+                table.begin_release(*held);
+                *sealed = true;
+            }
+            Step::Release(_, bytes) => {
+                table.release(bytes);
+                *held = held.saturating_sub(bytes);
+            }
+            _ => {
+                self.tables[at] = None;
+                reference.tables[at] = None;
+            }
+        }
+    }
+
+    fn futures(&mut self, reference: &mut Reference, step: &Step) {
+        let (Step::Poll(index) | Step::DropFuture(index)) = step else {
+            return;
+        };
+        if self.futures.is_empty() {
+            return;
+        }
+        let at = index.index(self.futures.len());
+        let (future, counter) = &mut self.futures[at];
+        let stalled = reference.should_stall();
+        let expected = &mut reference.futures[at];
+        let Some(polled) = future else { return };
+        if matches!(step, Step::DropFuture(_)) {
+            *future = None;
+            reference.given_up += u64::from(*expected == Fate::Waiting);
+            *expected = Fate::Dropped {
+                woken: expected.is_woken(),
+            };
+            return;
+        }
+        let waker = Waker::from(counter.clone());
+        let answer = Pin::new(polled).poll(&mut Context::from_waker(&waker));
+        *expected = match *expected {
+            Fate::New if stalled => {
+                reference.waits += 1;
+                Fate::Waiting
+            }
+            Fate::New => Fate::Ready(StallOutcome::Clear),
+            Fate::Woken => Fate::Ready(StallOutcome::Released),
+            as_it_is => as_it_is,
+        };
+        match (answer, *expected) {
+            (Poll::Pending, Fate::Waiting) => {}
+            (Poll::Ready(outcome), Fate::Ready(due)) => assert_eq!(outcome, due),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn run(&mut self, reference: &mut Reference, step: &Step) {
+        match *step {
+            Step::Open => {
+                self.tables.push(Some(Arc::clone(&self.manager).open()));
+                reference.tables.push(Some((0, false)));
+            }
+            Step::Resize(size) => {
+                self.manager.set_buffer_size(size);
+                reference.size = size;
+            }
+            Step::AllowStall(allow) => {
+                self.manager.set_allow_stall(allow);
+                reference.allow_stall = allow;
+            }
+            Step::StallPastDeadline => {
+                let outcome = self.manager.stall(Some(Instant::now()));
+                if reference.should_stall() {
+                    assert_eq!(outcome, StallOutcome::TimedOut);
+                    reference.waits += 1;
+                    reference.given_up += 1;
+                } else {
+                    assert_eq!(outcome, StallOutcome::Clear);
+                }
+            }
+            Step::NewFuture => {
+                let future = self.manager.stall_async();
+                self.futures.push((Some(future), Arc::default()));
+                reference.futures.push(Fate::New);
+            }
+            _ => {
+                self.tables(reference, step);
+                self.futures(reference, step);
+            }
+        }
+        reference.settle();
+    }
+
+    fn assert_same(&self, reference: &Reference) {
+        let (manager, stats) = (&self.manager, self.manager.stats());
+        assert_eq!(stats.buffer_size, reference.size);
+        assert_eq!(stats.memory_usage, reference.held(false));
+        assert_eq!(stats.mutable_memory_usage, reference.held(true));
+        assert_eq!(manager.should_flush(), reference.should_flush());
+        assert_eq!(manager.should_stall(), reference.should_stall());
+        assert_eq!(stats.waiting, reference.waiting());
+        assert_eq!(stats.waits, reference.waits);
+        assert_eq!(stats.given_up, reference.given_up);
+        assert_eq!(stats.stalls, reference.stalls);
+        assert_eq!(self.cache.0.load(Ordering::SeqCst), reference.reserved);
+        assert_eq!(manager.cache_reservation(), Some(reference.reserved));
+        for ((_, counter), future) in self.futures.iter().zip(&reference.futures) {
+            let wakes = counter.0.load(Ordering::SeqCst);
+            assert_eq!(wakes, usize::from(future.is_woken()), "{future:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sequences_agree_with_the_reference(
+        size in bytes(),
+        steps in prop::collection::vec(step(), 1..80),
+    ) {
+        let (mut subject, mut reference) = (Subject::new(), Reference::default());
+        let before = [Step::Resize(size), Step::AllowStall(true)];
+        for step in before.iter().chain(&steps) {
+            subject.run(&mut reference, step);
+            subject.assert_same(&reference);
+        }
+        subject.tables.clear();
+        prop_assert_eq!(subject.manager.memory_usage(), 0);
+        prop_assert_eq!(subject.manager.stats().waiting, 0);
+    }
+}
+
+/// Runs a future on this thread, by parking.
+fn block_on(mut future: StallFuture) -> StallOutcome {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match Pin::new(&mut future).poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => return outcome,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// What the writers of the stress test share.
+struct Stress {
+    manager: Arc<WriteBufferManager>,
+    until: Instant,
+    /// Sealed tables, which a flusher drops.
+    sealed: Mutex<Vec<Arc<MemTable>>>,
+    writers: AtomicUsize,
+    outcomes: [AtomicU64; 3],
+}
+
+impl Stress {
+    fn note(&self, outcome: StallOutcome) {
+        let at = match outcome {
+            StallOutcome::Clear => 0,
+            StallOutcome::Released => 1,
+            StallOutcome::TimedOut => 2,
+        };
+        self.outcomes[at].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn table(&self) -> Arc<MemTable> {
+        let builder = MemTable::builder()
+            .arena_block_size(16 << 10)
+            .bloom_size_ratio(0.001)
+            .write_buffer_manager(self.manager.clone());
+        Arc::new(builder.build().expect("memory"))
+    }
+
+    /// Fills a table at a time, waits as told, and hands full tables to the flusher.
+    fn write(&self, seed: u64) {
+        let mut random = Random(seed);
+        let mut table = self.table();
+        let mut sequence = 0;
+        while Instant::now() < self.until {
+            match random.below(4) {
+                // The only ones without a deadline; their table is the flusher's first.
+                0 => {
+                    let full = core::mem::replace(&mut table, self.table());
+                    self.seal(full);
+                    self.note(block_on(self.manager.stall_async()));
+                }
+                1 => {
+                    let soon = Instant::now() + Duration::from_micros(random.below(500) as u64);
+                    self.note(self.manager.stall(Some(soon)));
+                }
+                2 => {
+                    // Given up, waiting or not.
+                    let mut future = self.manager.stall_async();
+                    let mut context = Context::from_waker(Waker::noop());
+                    let _ = Pin::new(&mut future).poll(&mut context);
+                }
+                _ => {}
+            }
+            for _ in 0..random.below(60) {
+                sequence += 1;
+                let key = (sequence as u64).to_be_bytes();
+                table.add(sequence, Kind::VALUE, &key, &[7; 500]).expect("memory");
+            }
+            if random.below(8) == 0 {
+                table.delete_range(sequence + 1, b"a", b"b").expect("memory");
+                sequence += 1;
+            }
+            if self.manager.should_flush() || random.below(16) == 0 {
+                let full = core::mem::replace(&mut table, self.table());
+                self.seal(full);
+            }
+        }
+        drop(table);
+        self.writers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn seal(&self, table: Arc<MemTable>) {
+        table.seal().expect("not inside");
+        self.sealed.lock().unwrap().push(table);
+    }
+
+    /// Drops sealed tables until all writers are gone.
+    fn flush(&self) {
+        while self.writers.load(Ordering::Relaxed) > 0 {
+            let table = self.sealed.lock().unwrap().pop();
+            if table.is_none() {
+                std::thread::yield_now();
+            }
+        }
+        self.sealed.lock().unwrap().clear();
+    }
+
+    /// Changes the limit, lifts it, and forbids stalls, until all writers are gone.
+    fn resize(&self, seed: u64) {
+        let mut random = Random(seed);
+        while self.writers.load(Ordering::Relaxed) > 0 {
+            match random.below(8) {
+                0 => self.manager.set_buffer_size(0),
+                1 => self.manager.set_allow_stall(false),
+                2..4 => self.manager.set_allow_stall(true),
+                _ => self.manager.set_buffer_size(random.below(1 << 20)),
+            }
+            let stats = self.manager.stats();
+            assert!(stats.memory_usage < 1 << 40, "below zero: {stats:?}");
+            assert!(stats.mutable_memory_usage < 1 << 40, "below zero: {stats:?}");
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    }
+}
+
+#[test]
+fn many_tables_and_writers_that_wait() {
+    const WRITERS: usize = 4;
+    let stress = Stress {
+        manager: WriteBufferManager::with_options(WriteBufferOptions {
+            buffer_size: 256 << 10,
+            allow_stall: true,
+            ..WriteBufferOptions::default()
+        }),
+        until: Instant::now() + Duration::from_millis(1500),
+        sealed: Mutex::default(),
+        writers: AtomicUsize::new(WRITERS),
+        outcomes: Default::default(),
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..WRITERS as u64 {
+            let stress = &stress;
+            scope.spawn(move || stress.write(seed));
+        }
+        scope.spawn(|| stress.flush());
+        scope.spawn(|| stress.resize(99));
+    });
+    let stats = stress.manager.stats();
+    let [clear, released, timed_out] = stress.outcomes.map(AtomicU64::into_inner);
+    assert_eq!((stats.memory_usage, stats.mutable_memory_usage), (0, 0), "{stats:?}");
+    assert_eq!(stats.waiting, 0, "{stats:?}");
+    assert!(stats.given_up >= timed_out && stats.waits == released + stats.given_up, "{stats:?}");
+    for count in [clear, released, timed_out, stats.stalls] {
+        assert!(count > 0, "{clear} {released} {timed_out} {stats:?}");
+    }
+}
+
+/// Who waits holds the last handle of the table that has to go.
+#[test]
+fn the_holder_of_the_last_handle_has_a_deadline() {
+    let manager = WriteBufferManager::with_options(WriteBufferOptions {
+        buffer_size: 1 << 12,
+        allow_stall: true,
+        ..WriteBufferOptions::default()
+    });
+    let builder = MemTable::builder().write_buffer_manager(manager.clone());
+    let clone = builder.clone();
+    let table = Arc::new(builder.build().expect("memory"));
+    table.add(1, Kind::VALUE, b"k", b"v").expect("memory");
+    let cursor = table.owned_cursor();
+    table.seal().expect("not inside");
+    drop(table);
+    let released = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let outcome = manager.stall(None);
+            released.store(true, Ordering::SeqCst);
+            outcome
+        });
+        while manager.stats().waiting == 0 {
+            std::thread::yield_now();
+        }
+        let soon = Instant::now() + Duration::from_millis(5);
+        assert_eq!(manager.stall(Some(soon)), StallOutcome::TimedOut);
+        assert!(!released.load(Ordering::SeqCst));
+        drop(cursor);
+        assert_eq!(other.join().unwrap(), StallOutcome::Released);
+    });
+    assert_eq!(manager.memory_usage(), 0);
+
+    // A copy of the builder makes a table with a budget of its own.
+    let (one, other) = (clone.clone().build().unwrap(), clone.build().unwrap());
+    for table in [&one, &other] {
+        table.add(1, Kind::VALUE, b"k", b"v").expect("memory");
+    }
+    one.seal().expect("not inside");
+    assert_eq!(manager.mutable_memory_usage(), other.memory_usage().allocated);
+}

@@ -142,7 +142,11 @@ impl Wake for Counter {
 
 impl CacheReservation for Counter {
     fn update(&self, bytes: usize) {
-        assert_ne!(self.0.swap(bytes, Ordering::SeqCst), bytes, "told of changes only");
+        assert_ne!(
+            self.0.swap(bytes, Ordering::SeqCst),
+            bytes,
+            "told of changes only"
+        );
     }
 }
 
@@ -389,10 +393,14 @@ impl Stress {
             for _ in 0..random.below(60) {
                 sequence += 1;
                 let key = (sequence as u64).to_be_bytes();
-                table.add(sequence, Kind::VALUE, &key, &[7; 500]).expect("memory");
+                table
+                    .add(sequence, Kind::VALUE, &key, &[7; 500])
+                    .expect("memory");
             }
             if random.below(8) == 0 {
-                table.delete_range(sequence + 1, b"a", b"b").expect("memory");
+                table
+                    .delete_range(sequence + 1, b"a", b"b")
+                    .expect("memory");
                 sequence += 1;
             }
             if self.manager.should_flush() || random.below(16) == 0 {
@@ -432,7 +440,10 @@ impl Stress {
             }
             let stats = self.manager.stats();
             assert!(stats.memory_usage < 1 << 40, "below zero: {stats:?}");
-            assert!(stats.mutable_memory_usage < 1 << 40, "below zero: {stats:?}");
+            assert!(
+                stats.mutable_memory_usage < 1 << 40,
+                "below zero: {stats:?}"
+            );
             std::thread::sleep(Duration::from_micros(300));
         }
     }
@@ -462,9 +473,16 @@ fn many_tables_and_writers_that_wait() {
     });
     let stats = stress.manager.stats();
     let [clear, released, timed_out] = stress.outcomes.map(AtomicU64::into_inner);
-    assert_eq!((stats.memory_usage, stats.mutable_memory_usage), (0, 0), "{stats:?}");
+    assert_eq!(
+        (stats.memory_usage, stats.mutable_memory_usage),
+        (0, 0),
+        "{stats:?}"
+    );
     assert_eq!(stats.waiting, 0, "{stats:?}");
-    assert!(stats.given_up >= timed_out && stats.waits == released + stats.given_up, "{stats:?}");
+    assert!(
+        stats.given_up >= timed_out && stats.waits == released + stats.given_up,
+        "{stats:?}"
+    );
     for count in [clear, released, timed_out, stats.stalls] {
         assert!(count > 0, "{clear} {released} {timed_out} {stats:?}");
     }
@@ -509,5 +527,8 @@ fn the_holder_of_the_last_handle_has_a_deadline() {
         table.add(1, Kind::VALUE, b"k", b"v").expect("memory");
     }
     one.seal().expect("not inside");
-    assert_eq!(manager.mutable_memory_usage(), other.memory_usage().allocated);
+    assert_eq!(
+        manager.mutable_memory_usage(),
+        other.memory_usage().allocated
+    );
 }

@@ -226,8 +226,16 @@ fn deadline_against_free() {
         timer.join().expect("no panic");
         let outcome = waiter.join().expect("no panic");
         let stats = shared.manager.stats();
-        assert_eq!(stats.given_up, u64::from(outcome == StallOutcome::TimedOut), "W3");
-        assert_eq!(stats.stalls, u64::from(outcome == StallOutcome::Released), "W3");
+        assert_eq!(
+            stats.given_up,
+            u64::from(outcome == StallOutcome::TimedOut),
+            "W3"
+        );
+        assert_eq!(
+            stats.stalls,
+            u64::from(outcome == StallOutcome::Released),
+            "W3"
+        );
         outcomes.note(name(outcome));
         shared.assert_quiet(99);
     });
@@ -360,7 +368,11 @@ fn enabled_while_held() {
         };
         let seen = [look(5), look(0)];
         freer.join().expect("no panic");
-        assert_eq!([manager.memory_usage(), manager.mutable_memory_usage()], [0, 0], "W1");
+        assert_eq!(
+            [manager.memory_usage(), manager.mutable_memory_usage()],
+            [0, 0],
+            "W1"
+        );
         if !seen.contains(&4) {
             outcomes.note(seen.map(|used| used.to_string()).join(" "));
         }
@@ -398,7 +410,11 @@ struct Cache {
 
 impl CacheReservation for Cache {
     fn update(&self, bytes: usize) {
-        assert_eq!(self.inside.fetch_add(1, Ordering::Relaxed), 0, "W5: one at a time");
+        assert_eq!(
+            self.inside.fetch_add(1, Ordering::Relaxed),
+            0,
+            "W5: one at a time"
+        );
         self.told.lock().expect("no panic").push(bytes / CACHE_STEP);
         self.inside.fetch_sub(1, Ordering::Relaxed);
     }
@@ -435,7 +451,12 @@ fn cache_follows() {
 /// W1, W2 (SPEC L1): a table takes a block, is sealed and dropped, and a waiter is released.
 #[test]
 fn table_against_stall() {
-    let model = Model::new("write_buffer::table_against_stall", Bound::Preemptions(3), 20, BOTH);
+    let model = Model::new(
+        "write_buffer::table_against_stall",
+        Bound::Preemptions(3),
+        20,
+        BOTH,
+    );
     check(model, |outcomes| {
         let shared = shared(0);
         let builder = support::builder().write_buffer_manager(shared.manager.clone());

@@ -18,7 +18,10 @@ use verimem_loom_tests::shuttle_model::{Model, check};
 use crate::memtable::{builder, spawn};
 use crate::skiplist::join;
 
-fn manager(buffer_size: usize, cache: Option<Arc<dyn CacheReservation>>) -> Arc<WriteBufferManager> {
+fn manager(
+    buffer_size: usize,
+    cache: Option<Arc<dyn CacheReservation>>,
+) -> Arc<WriteBufferManager> {
     checker::reset_clock();
     WriteBufferManager::with_options(WriteBufferOptions {
         buffer_size,
@@ -34,7 +37,11 @@ fn budget(manager: &Arc<WriteBufferManager>) -> Arc<dyn Budget> {
 /// W1, W2: nothing is in use, and nobody waits.
 fn assert_idle(manager: &WriteBufferManager) {
     let stats = manager.stats();
-    assert_eq!((stats.memory_usage, stats.mutable_memory_usage), (0, 0), "W1");
+    assert_eq!(
+        (stats.memory_usage, stats.mutable_memory_usage),
+        (0, 0),
+        "W1"
+    );
     assert_eq!(stats.waiting, 0, "W2");
 }
 
@@ -47,7 +54,11 @@ struct Cache {
 
 impl CacheReservation for Cache {
     fn update(&self, bytes: usize) {
-        assert_eq!(self.inside.fetch_add(1, Ordering::SeqCst), 0, "W5: one at a time");
+        assert_eq!(
+            self.inside.fetch_add(1, Ordering::SeqCst),
+            0,
+            "W5: one at a time"
+        );
         self.last.store(bytes, Ordering::Relaxed);
         self.inside.fetch_sub(1, Ordering::SeqCst);
     }
@@ -132,7 +143,10 @@ fn holders_with_deadlines() {
         let count = |which| outcomes.iter().filter(|&&one| one == which).count() as u64;
         let stats = manager.stats();
         assert_eq!(stats.given_up, count(StallOutcome::TimedOut), "W3");
-        assert!(stats.given_up >= 2, "two of them hold too much: two have to give up");
+        assert!(
+            stats.given_up >= 2,
+            "two of them hold too much: two have to give up"
+        );
         assert_eq!(stats.waits, 3 - count(StallOutcome::Clear), "W3");
         assert_idle(&manager);
     });
@@ -157,7 +171,10 @@ fn tables_are_sealed_and_dropped() {
                     table.add(1, Kind::VALUE, b"a", b"v").expect("new");
                     assert!(manager.mutable_memory_usage() >= table.memory_usage().allocated);
                     table.seal().expect("not inside");
-                    assert!(manager.memory_usage() >= table.memory_usage().allocated, "W1");
+                    assert!(
+                        manager.memory_usage() >= table.memory_usage().allocated,
+                        "W1"
+                    );
                 })
             })
             .collect();

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use verimem::Protection;
+use verimem::rep::{AnyFactory, HashLinkListFactory, HashSkipListFactory, VectorFactory};
 use verimem::{CappedPrefix, Error, FixedPrefix, MemTable, MemTableBuilder};
 
 use super::fault::Fault;
-use super::features::{Feature, Features};
+use super::features::Feature;
 use super::ledger::Ledger;
 use super::rng::hash;
+use super::scope::{Scope, in_turn};
 use super::subject::Subject;
 use super::world::Generation;
+use crate::rep::Rep;
 
 /// Entries after which a table is rotated out.
 fn limit(seed: u64, number: u64) -> u64 {
@@ -35,10 +38,13 @@ impl Choice {
 /// Tables come in many shapes: each number has its own.
 pub fn generation<F: Fault>(
     seed: u64,
-    features: Features,
+    scope: &Scope,
     number: u64,
     first: u64,
 ) -> Result<Generation<F>, Error> {
+    let rep = in_turn(scope.reps(), number);
+    // The first of each representation has what others have at times, for the sake of short runs.
+    let is_first = number < scope.reps().len() as u64;
     let choice = Choice(hash(&[seed, number, 5]));
     let protections = [
         Protection::None,
@@ -65,10 +71,11 @@ pub fn generation<F: Fault>(
     if choice.pick(32, 4) == 0 {
         builder = builder.capacity(Some(1 << 20));
     }
-    if features.has(Feature::Filter) {
+    builder = with_prefixes(builder, rep, &choice);
+    if scope.has(Feature::Filter) {
         builder = filtered(builder, &choice);
     }
-    let checks = features.has(Feature::Checks);
+    let checks = scope.has(Feature::Checks);
     if checks {
         let closely = choice.pick(48, 2) == 0;
         builder = builder
@@ -76,37 +83,73 @@ pub fn generation<F: Fault>(
             .verify_checksums_on_seek(closely && !protection.is_empty());
     }
     let fault = F::default();
-    // The first one does, so that short runs see some kept.
-    let keeps = features.has(Feature::Duplicates) && (number == 0 || choice.pick(52, 2) == 0);
-    if keeps {
+    let may_keep = scope.has(Feature::Duplicates) && (is_first || choice.pick(52, 2) == 0);
+    let keeps = may_keep || rep.only_keeps_first();
+    if rep.only_keeps_first() {
+        builder = builder.duplicates(rep.strictest());
+    } else if keeps {
         builder = builder.duplicates(fault.policy());
     }
     let mut folds = 0;
-    if features.has(Feature::Merges) {
+    if scope.has(Feature::Merges) {
         builder = builder.merge_operator(fault.operator());
-        // The first one folds, so that short runs fold too.
-        folds = match number {
-            0 => 1,
-            _ => [0, 1, 2, 5][choice.pick(44, 4)],
+        folds = match is_first {
+            true => 1,
+            false => [0, 1, 2, 5][choice.pick(44, 4)],
         };
         builder = builder.max_successive_merges(folds);
     }
+    let table = builder.representation(factory(rep, seed, number)).build()?;
     Ok(Generation {
-        subject: Subject::new(builder.build()?, fault, checks, keeps),
-        ledger: Arc::new(Ledger::new(number, first, limit, folds)),
+        subject: Subject::new(table, fault, checks, keeps),
+        ledger: Arc::new(Ledger::new(number, rep, first, limit, folds)),
     })
+}
+
+/// What makes a table's representation. Those with buckets have few slots, so that several
+/// prefixes come to share one.
+pub fn factory(rep: Rep, seed: u64, number: u64) -> AnyFactory {
+    let choice = Choice(hash(&[seed, number, 7]));
+    let height = [4, 1, 2][choice.pick(8, 3)];
+    let branching = [4, 2][choice.pick(16, 2)];
+    match rep.factory([64, 1, 1024][choice.pick(0, 3)]) {
+        AnyFactory::HashSkipList(one) => AnyFactory::HashSkipList(HashSkipListFactory {
+            height,
+            branching,
+            ..one
+        }),
+        AnyFactory::HashLinkList(one) => AnyFactory::HashLinkList(HashLinkListFactory {
+            // So short that most lists become skiplists, and as it is by default.
+            threshold_use_skiplist: [8, 64, one.threshold_use_skiplist][choice.pick(24, 3)],
+            height,
+            branching,
+            ..one
+        }),
+        AnyFactory::Vector(_) => AnyFactory::Vector(VectorFactory {
+            count: [0, 100, 10_000][choice.pick(32, 3)],
+        }),
+        plain => plain,
+    }
+}
+
+/// Tables with buckets have prefixes, others some of them: short ones that most keys share, or
+/// long ones that a few do. The empty key is too short to have any of a fixed length.
+fn with_prefixes(builder: MemTableBuilder, rep: Rep, choice: &Choice) -> MemTableBuilder {
+    match choice.pick(40, 4) {
+        0 if rep.has_buckets() => builder.prefix_extractor(Arc::new(FixedPrefix(4))),
+        1 if rep.has_buckets() => builder.prefix_extractor(Arc::new(CappedPrefix(7))),
+        0 | 1 => builder,
+        2 => builder.prefix_extractor(Arc::new(FixedPrefix(6))),
+        _ => builder.prefix_extractor(Arc::new(CappedPrefix(9))),
+    }
 }
 
 /// Some tables have a filter: of whole keys, of prefixes, or of both; one that tells
 /// most keys apart, or one so small that it soon denies nothing.
 fn filtered(builder: MemTableBuilder, choice: &Choice) -> MemTableBuilder {
     let size = [0.0, 0.002, 0.000_02][choice.pick(36, 3)];
-    let builder = builder.bloom_size_ratio(size);
-    match choice.pick(40, 4) {
-        0 | 1 => builder,
-        2 => builder.prefix_extractor(Arc::new(FixedPrefix(6))),
-        _ => builder
-            .prefix_extractor(Arc::new(CappedPrefix(9)))
-            .whole_key_filtering(false),
-    }
+    let whole_keys = choice.pick(40, 4) != 3;
+    builder
+        .bloom_size_ratio(size)
+        .whole_key_filtering(whole_keys)
 }

@@ -30,7 +30,18 @@ fn scope(reps: &[Rep], left_out: &[Feature]) -> Scope {
 }
 
 fn report<F: Fault>(threads: usize, seconds: Duration, scope: Scope) -> Report {
-    let world = World::<F>::new(11, scope).unwrap();
+    report_until::<F>(threads, seconds, scope, &[])
+}
+
+/// Ends as soon as one of the signs is there.
+fn report_until<F: Fault>(
+    threads: usize,
+    seconds: Duration,
+    scope: Scope,
+    signs: &[&str],
+) -> Report {
+    let mut world = World::<F>::new(11, scope).unwrap();
+    world.decisive = signs.iter().map(|sign| sign.to_string()).collect();
     let bar = indicatif::ProgressBar::hidden();
     stress(&world, threads, seconds, &bar)
 }
@@ -56,7 +67,7 @@ fn assert_caught_on<F: Fault>(reps: &[Rep], signs: &[&str]) {
 }
 
 fn assert_caught_with<F: Fault>(threads: usize, scope: &Scope, signs: &[&str]) {
-    let report = report::<F>(threads, PATIENCE, scope.clone());
+    let report = report_until::<F>(threads, PATIENCE, scope.clone(), signs);
     let reps = scope.reps();
     assert!(
         !report.passed() && report.violations > 0,

@@ -16,11 +16,12 @@ use super::world::Generation;
 use crate::rep::Rep;
 
 /// Entries after which a table is rotated out.
-fn limit(seed: u64, number: u64) -> u64 {
-    let h = hash(&[seed, number, 4]);
+fn limit(seed: u64, number: u64, reps: u64) -> u64 {
+    // As many for each representation, so that each has its share of the run.
+    let h = hash(&[seed, number / reps, 4]);
     // The first ones are small, so that short runs rotate too.
     match number {
-        0..4 => 1_000,
+        0..8 => 1_000,
         _ if h.is_multiple_of(8) => 60_000,
         _ => 2_000 + h % 20_000,
     }
@@ -43,8 +44,7 @@ pub fn generation<F: Fault>(
     first: u64,
 ) -> Result<Generation<F>, Error> {
     let rep = in_turn(scope.reps(), number);
-    // The first of each representation has what others have at times, for the sake of short runs.
-    let is_first = number < scope.reps().len() as u64;
+    let reps = scope.reps().len() as u64;
     let choice = Choice(hash(&[seed, number, 5]));
     let protections = [
         Protection::None,
@@ -58,7 +58,7 @@ pub fn generation<F: Fault>(
     let limit = if height == 1 {
         400
     } else {
-        limit(seed, number)
+        limit(seed, number, reps)
     };
     let protection = protections[choice.pick(0, 5)];
     let mut builder = MemTable::builder()
@@ -83,8 +83,12 @@ pub fn generation<F: Fault>(
             .verify_checksums_on_seek(closely && !protection.is_empty());
     }
     let fault = F::default();
-    let may_keep = scope.has(Feature::Duplicates) && (is_first || choice.pick(52, 2) == 0);
-    let keeps = may_keep || rep.only_keeps_first();
+    // The first one does, and the second does not, so that short runs see both.
+    let may_keep = match number {
+        0 | 1 => number == 0,
+        _ => choice.pick(52, 2) == 0,
+    };
+    let keeps = scope.has(Feature::Duplicates) && may_keep || rep.only_keeps_first();
     if rep.only_keeps_first() {
         builder = builder.duplicates(rep.strictest());
     } else if keeps {
@@ -93,9 +97,10 @@ pub fn generation<F: Fault>(
     let mut folds = 0;
     if scope.has(Feature::Merges) {
         builder = builder.merge_operator(fault.operator());
-        folds = match is_first {
-            true => 1,
-            false => [0, 1, 2, 5][choice.pick(44, 4)],
+        // The first of each representation folds, so that short runs fold too.
+        folds = match number / reps {
+            0 => 1,
+            _ => [0, 1, 2, 5][choice.pick(44, 4)],
         };
         builder = builder.max_successive_merges(folds);
     }
@@ -112,7 +117,7 @@ pub fn factory(rep: Rep, seed: u64, number: u64) -> AnyFactory {
     let choice = Choice(hash(&[seed, number, 7]));
     let height = [4, 1, 2][choice.pick(8, 3)];
     let branching = [4, 2][choice.pick(16, 2)];
-    match rep.factory([64, 1, 1024][choice.pick(0, 3)]) {
+    match rep.factory([64, 8, 1024][choice.pick(0, 3)]) {
         AnyFactory::HashSkipList(one) => AnyFactory::HashSkipList(HashSkipListFactory {
             height,
             branching,
@@ -136,8 +141,8 @@ pub fn factory(rep: Rep, seed: u64, number: u64) -> AnyFactory {
 /// long ones that a few do. The empty key is too short to have any of a fixed length.
 fn with_prefixes(builder: MemTableBuilder, rep: Rep, choice: &Choice) -> MemTableBuilder {
     match choice.pick(40, 4) {
-        0 if rep.has_buckets() => builder.prefix_extractor(Arc::new(FixedPrefix(4))),
-        1 if rep.has_buckets() => builder.prefix_extractor(Arc::new(CappedPrefix(7))),
+        0 if rep.has_buckets() => builder.prefix_extractor(Arc::new(FixedPrefix(8))),
+        1 if rep.has_buckets() => builder.prefix_extractor(Arc::new(CappedPrefix(3))),
         0 | 1 => builder,
         2 => builder.prefix_extractor(Arc::new(FixedPrefix(6))),
         _ => builder.prefix_extractor(Arc::new(CappedPrefix(9))),
@@ -152,4 +157,47 @@ fn filtered(builder: MemTableBuilder, choice: &Choice) -> MemTableBuilder {
     builder
         .bloom_size_ratio(size)
         .whole_key_filtering(whole_keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+    use verimem::rep::{AnyRep, BucketDistribution, MemTableRep};
+
+    use super::super::fault::NoFault;
+    use super::super::plan::Plan;
+    use super::*;
+    use crate::rep::Reps;
+
+    /// That keys share prefixes, prefixes share slots, and tables are what they should be.
+    #[test]
+    fn r2_buckets_have_several_entries_and_slots_several_buckets() {
+        let scope = Scope::new(&Reps(Rep::value_variants().to_vec()), &[]).unwrap();
+        let plan = Plan::new(3, scope.features());
+        let mut spreads = Vec::new();
+        for number in 0..32 {
+            let generation = generation::<NoFault>(3, &scope, number, 0).unwrap();
+            let (rep, table) = (generation.ledger.rep, generation.subject.table());
+            rep.check(table.representation().name()).unwrap();
+            assert!(rep.check("btree").is_err());
+            let AnyRep::Hash(hashed) = table.representation() else {
+                continue;
+            };
+            for sequence in (0..8000).step_by(8) {
+                let (rank, kind) = (plan.rank(sequence), plan.kind(sequence));
+                if kind != verimem::Kind::RANGE_DELETION {
+                    table.add(sequence, kind, plan.key(rank), b"").unwrap();
+                }
+            }
+            spreads.push(hashed.bucket_distribution().unwrap());
+        }
+        assert_eq!(spreads.len(), 16);
+        for one in &spreads {
+            assert!(one.buckets > 4 && one.largest > 100, "{one:?}");
+        }
+        let chained = spreads.iter().filter(|one| one.longest_chain > 1).count();
+        let small = |one: &&BucketDistribution| one.sizes[..4].iter().sum::<usize>() > 100;
+        let small = spreads.iter().filter(small).count();
+        assert!(chained > 4 && small > 2, "{chained} {small}");
+    }
 }

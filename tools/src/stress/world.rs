@@ -29,7 +29,7 @@ pub struct Generation<F> {
     pub ledger: Arc<Ledger>,
 }
 
-/// Violations after which the run stops: the first ones tell the story.
+/// Violations after which a run stops: the first ones tell the story.
 const ENOUGH: usize = 16;
 
 /// Shared by all threads of a run.
@@ -60,6 +60,8 @@ pub struct World<F> {
     living: Mutex<Vec<u64>>,
     owned: Mutex<Vec<OwnedWalk<F>>>,
     violations: Mutex<Vec<String>>,
+    /// A violation that says one of these is enough by itself.
+    pub decisive: Vec<String>,
 }
 
 /// A lock is only poisoned by a panic, which the run reports by itself.
@@ -91,6 +93,7 @@ impl<F: Fault> World<F> {
             living: Mutex::new(vec![settled]),
             owned: Mutex::default(),
             violations: Mutex::default(),
+            decisive: Vec::new(),
         })
     }
 
@@ -138,9 +141,11 @@ impl<F: Fault> World<F> {
     /// Records what is wrong.
     pub fn violate(&self, what: String) {
         let mut violations = lock(&self.violations);
-        if violations.len() < ENOUGH {
+        let is_decisive = self.decisive.iter().any(|sign| what.contains(sign));
+        if violations.len() < ENOUGH || is_decisive {
             violations.push(what);
-        } else {
+        }
+        if violations.len() >= ENOUGH || is_decisive {
             self.stop.store(true, Ordering::Relaxed);
         }
     }

@@ -110,7 +110,8 @@ fn honest_table_passes_whatever_is_left_out() {
     let each = Feature::value_variants().iter().map(std::slice::from_ref);
     for left_out in each.chain([Feature::value_variants()]) {
         let scope = scope(Rep::value_variants(), left_out);
-        let report = report::<NoFault>(2, Duration::from_secs(1), scope.clone());
+        // One thread has its share of each kind, whatever else the machine has to do.
+        let report = report::<NoFault>(1, Duration::from_secs(1), scope.clone());
         assert!(report.passed(), "without {left_out:?}: {report}");
         assert_eq!(report.features, scope.features().names());
         let driven: u64 = report

@@ -345,8 +345,8 @@ mod tests {
         for rep in [Rep::HashSkiplist, Rep::HashLinklist, Rep::Vector] {
             tally.0[rep as usize] = Counts::default();
         }
-        let seek = "seek: 0, wanted 1".to_owned();
-        assert_eq!(tally.neglected(SHORT, &one), [seek.clone()]);
+        let seek = "seek: 0, wanted 1";
+        assert_eq!(tally.neglected(SHORT, &one), [seek]);
         assert_eq!(tally.neglected(SHORT, &all).len(), 2);
         assert!(tally.neglected(SHORT / 2, &all).is_empty());
         assert_eq!(tally.neglected(TURN * SHORT, &one), [seek]);

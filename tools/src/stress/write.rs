@@ -417,7 +417,7 @@ fn duplicate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         Ok(()) if generation.subject.keeps_first() => {
             worker
                 .tally
-                .add(generation.ledger.rep, Op::DuplicateKept, 1)
+                .add(generation.ledger.rep, Op::DuplicateKept, 1);
         }
         Err(Error::Duplicate) if !generation.subject.keeps_first() => {
             worker
@@ -454,7 +454,7 @@ fn damaged<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         Err(Error::Corruption(_)) => {
             worker
                 .tally
-                .add(worker.current.ledger.rep, Op::DamageRejected, 1)
+                .add(worker.current.ledger.rep, Op::DamageRejected, 1);
         }
         // The door is asked first.
         Err(Error::Sealed | Error::Busy) => {}

@@ -54,11 +54,14 @@ pub fn generation<F: Fault>(
         Protection::Eight,
     ];
     let (height, branching) = [(12, 4), (20, 2), (4, 4), (1, 4)][choice.pick(8, 4)];
-    // A list without upper levels is searched from end to end: keep it short.
-    let limit = if height == 1 {
-        400
-    } else {
-        limit(seed, number, reps)
+    // A list without upper levels is searched from end to end: keep it short. So is that of the
+    // first entries of buckets, where they are as tall as can be; and readers that verify
+    // go through the few levels of a large bucket.
+    let limit = match height {
+        1 => 400,
+        4 if rep.has_buckets() => limit(seed, number, reps).min(2_000),
+        _ if rep.has_buckets() => limit(seed, number, reps).min(8_000),
+        _ => limit(seed, number, reps),
     };
     let protection = protections[choice.pick(0, 5)];
     let mut builder = MemTable::builder()
@@ -115,7 +118,7 @@ pub fn generation<F: Fault>(
 /// prefixes come to share one.
 pub fn factory(rep: Rep, seed: u64, number: u64) -> AnyFactory {
     let choice = Choice(hash(&[seed, number, 7]));
-    let height = [4, 1, 2][choice.pick(8, 3)];
+    let height = [4, 2, 6][choice.pick(8, 3)];
     let branching = [4, 2][choice.pick(16, 2)];
     match rep.factory([64, 8, 1024][choice.pick(0, 3)]) {
         AnyFactory::HashSkipList(one) => AnyFactory::HashSkipList(HashSkipListFactory {

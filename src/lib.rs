@@ -23,6 +23,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod advisor;
 pub mod arena;
 pub mod bloom;
 pub mod codec;

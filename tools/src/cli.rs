@@ -9,6 +9,7 @@ use verimem::Protection;
 
 use crate::bench::options::BenchArgs;
 use crate::outcome::{self, Problem};
+use crate::rep::Reps;
 use crate::size::parse_size;
 use crate::stress::features::Feature;
 use crate::{bench, load, stress};
@@ -99,6 +100,13 @@ pub struct StressArgs {
     /// Seed of keys, values, kinds and every thread's choices.
     #[arg(long, value_name = "X", default_value_t = 1)]
     pub seed: u64,
+    /// Representations, a comma between two, or `all`: tables have them in turn.
+    ///
+    /// Updates in place are driven with `skiplist` only. A `vector` keeps the first of two
+    /// duplicates, and cannot do otherwise: none is driven without `duplicates`, and none
+    /// overwrites. What was driven on each is reported.
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    pub memtablerep: Reps,
     /// What not to drive; by default the run drives everything.
     #[arg(long, value_name = "FEATURE", value_enum, value_delimiter = ',')]
     pub without: Vec<Feature>,
@@ -231,6 +239,8 @@ mod tests {
             &["stress", "--format", "xml"],
             &["stress", "--without", "adds"],
             &["stress", "--without", ""],
+            &["stress", "--memtablerep", "btree"],
+            &["stress", "--memtablerep", ""],
             &["dance"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");

@@ -20,6 +20,8 @@ mod load;
 #[cfg(not(any(loom, shuttle)))]
 mod outcome;
 #[cfg(not(any(loom, shuttle)))]
+mod rep;
+#[cfg(not(any(loom, shuttle)))]
 mod size;
 #[cfg(not(any(loom, shuttle)))]
 mod stress;

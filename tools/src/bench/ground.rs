@@ -5,10 +5,11 @@ use verimem::{EntryRef, Kind};
 use super::choose::{random, shuffled};
 use super::keys::{Keys, present};
 use super::plan::Plan;
-use super::table::{self, Rep, Table};
+use super::table::{self, Table};
 use super::values::Values;
 use super::workload::Workload;
 use crate::outcome::Problem;
+use crate::rep::Rep;
 
 /// Entries that are added at a time off the clock.
 const LOADED_AT_A_TIME: usize = 256;

@@ -31,10 +31,11 @@ use self::ground::{Ground, Space};
 use self::options::BenchArgs;
 use self::plan::Plan;
 use self::report::{Report, Row};
-use self::table::{Rep, Table};
+use self::table::Table;
 use self::team::Sum;
 use self::workload::Workload;
 use crate::outcome::{Problem, progress};
+use crate::rep::Rep;
 
 /// A table that was filled off the clock, for one workload after the other.
 type Loaded = Option<Table>;

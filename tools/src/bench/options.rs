@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use super::keys::{NUMBER_BYTES, SHARED_BYTES};
-use super::table::Reps;
 use super::workload::Workload;
 use crate::cli::{Format, parse_seconds};
+use crate::rep::Reps;
 use crate::size::parse_size;
 
 /// Options of `verimem bench`.

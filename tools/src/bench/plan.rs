@@ -6,9 +6,10 @@ use clap::ValueEnum;
 
 use super::keys::shared_zeroes;
 use super::options::BenchArgs;
-use super::table::{Rep, TableOptions};
+use super::table::TableOptions;
 use super::workload::Workload;
 use crate::outcome::Problem;
+use crate::rep::Rep;
 use crate::size::{human, machine_memory};
 
 /// The most of its write buffer that a table gives its filter.

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::plan::Plan;
 use super::probe::{EVERY, EVERY_STEP, clock_cost};
-use super::table::{Rep, Table};
+use super::table::Table;
 use super::team::Sum;
 use super::workload::Workload;
 use crate::outcome::per_second;
+use crate::rep::Rep;
 
 /// What was measured of a workload on a representation.
 #[derive(Debug, Clone, Serialize)]

@@ -86,7 +86,7 @@ pub struct BenchArgs {
     #[arg(long = "range_tombstone_width", alias = "range-tombstone-width", value_name = "N", default_value = "100", value_parser = parse_count)]
     pub range_tombstone_width: u32,
     /// Seal the table before workloads that only read, as an engine does before a flush, and at the end of
-    /// those that only write: then the clock sees it, since some representations sort only then.
+    /// fills and of `mergerandom`: then the clock sees it, since some representations sort only then.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub seal: bool,
     /// How the result is printed; JSON is an array with a row for each workload and representation.

@@ -293,7 +293,8 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
 
     /// What keys begin with: prefixes are put into the Bloom filter as well, and share
     /// its size with whole keys. Lookups ask for the whole key, or for the prefix where
-    /// whole keys are not filtered. Default: none.
+    /// whole keys are not filtered; iterators ask for the prefix, as their
+    /// [`PrefixMode`](crate::PrefixMode) says. Default: none.
     pub fn prefix_extractor(mut self, extractor: Arc<dyn PrefixExtractor>) -> Self {
         self.filter.prefixes = Some(extractor);
         self
@@ -343,7 +344,7 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
             list: self.list,
             overwrites: self.duplicates == DuplicatePolicy::Overwrite,
             keeps_first: self.duplicates == DuplicatePolicy::KeepFirst,
-            prefix_extractor,
+            prefix_extractor: prefix_extractor.clone(),
         })?;
         Ok(MemTable {
             rep,
@@ -356,6 +357,7 @@ impl<C: Comparator, F: MemTableRepFactory<C>> MemTableBuilder<C, F> {
             max_successive_merges: self.max_successive_merges,
             duplicates: self.duplicates,
             filter,
+            prefix_extractor,
             tombstones: Tombstones::new(budget),
             door: Door::new(),
             counters: Counters::new(),

@@ -9,7 +9,7 @@ use verimem::rep::{
 };
 use verimem::skiplist::HeightSource;
 use verimem::{CappedPrefix, Comparator, FixedPrefix, PrefixExtractor, Protection};
-use verimem_model::{Duplicates, Merging, Order};
+use verimem_model::{Duplicates, Merging, Order, Prefixes};
 
 use crate::candidate::Abilities;
 use crate::knobs::KNOBS;
@@ -178,26 +178,13 @@ impl Filtering {
     }
 }
 
-/// What the prefix of a key is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Prefixes {
-    /// Keys have none.
-    Nothing,
-    /// So many bytes; shorter keys have none.
-    Fixed(usize),
-    /// So many bytes, or the key.
-    Capped(usize),
-}
-
-impl Prefixes {
-    /// What takes it.
-    #[must_use]
-    pub fn extractor(self) -> Option<Arc<dyn PrefixExtractor>> {
-        match self {
-            Self::Nothing => None,
-            Self::Fixed(bytes) => Some(Arc::new(FixedPrefix(bytes))),
-            Self::Capped(bytes) => Some(Arc::new(CappedPrefix(bytes))),
-        }
+/// What takes such prefixes.
+#[must_use]
+pub fn extractor(prefixes: Prefixes) -> Option<Arc<dyn PrefixExtractor>> {
+    match prefixes {
+        Prefixes::Nothing => None,
+        Prefixes::Fixed(bytes) => Some(Arc::new(FixedPrefix(bytes))),
+        Prefixes::Capped(bytes) => Some(Arc::new(CappedPrefix(bytes))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The options of a [`Config`], and the values that each takes in a test.
 
-use crate::{Compare, Config, Filtering, Prefixes, Rep, Towers};
-use verimem_model::{Duplicates, Merging};
+use crate::{Compare, Config, Filtering, Rep, Towers};
+use verimem_model::{Duplicates, Merging, Prefixes};
 
 /// An option. Its value in place 0 is the default.
 #[derive(Debug)]

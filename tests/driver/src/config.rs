@@ -239,6 +239,8 @@ pub struct Config {
     pub verify_checksums_on_seek: bool,
     /// Errors show keys.
     pub show_corrupt_keys: bool,
+    /// Seeks go so far ahead from where the cursor is.
+    pub lookahead: usize,
     /// What the table's representation can do; less than [`Rep::abilities`] only if it is
     /// another one.
     pub abilities: Abilities,
@@ -271,6 +273,7 @@ impl Default for Config {
             paranoid_checks: false,
             verify_checksums_on_seek: false,
             show_corrupt_keys: false,
+            lookahead: 0,
             abilities: Abilities::ALL,
         }
     }

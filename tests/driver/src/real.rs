@@ -74,7 +74,8 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> Real<C, R> {
             .duplicates(policy(config.duplicates))
             .paranoid_checks(config.paranoid_checks)
             .verify_checksums_on_seek(config.verify_checksums_on_seek)
-            .show_corrupt_keys(config.show_corrupt_keys);
+            .show_corrupt_keys(config.show_corrupt_keys)
+            .lookahead(config.lookahead);
         if let Some(extractor) = extractor(config.prefixes) {
             builder = builder.prefix_extractor(extractor);
         }

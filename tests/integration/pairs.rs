@@ -182,6 +182,7 @@ fn the_options_are_all_there() {
         paranoid_checks: _,
         verify_checksums_on_seek: _,
         show_corrupt_keys: _,
+        lookahead: _,
         abilities: _, // not an option
     } = Config::default();
     // One more than these does not compile; one less than these in the table:

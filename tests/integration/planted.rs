@@ -35,10 +35,8 @@ fn few(fault: Fault) -> usize {
         | Fault::AnswersMoveUp
         | Fault::FilterHidesTombstone
         | Fault::RangeTimesIgnored => 8,
-        Fault::AskedTooLate
-        | Fault::VisibilityIgnored
-        | Fault::WrongStretch
-        | Fault::RangeCountsEnd => 20,
+        Fault::AskedTooLate | Fault::VisibilityIgnored | Fault::WrongStretch => 20,
+        Fault::RangeCountsEnd => 30,
         _ => 3,
     }
 }

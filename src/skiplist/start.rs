@@ -151,6 +151,26 @@ impl<C: Comparator> SkipList<C> {
         stop.word.position()
     }
 
+    /// Goes to the node of a word, as a search would that ended there, and knows so many levels.
+    ///
+    /// # Safety
+    ///
+    /// As for [`start`](Self::start), and it is not the head.
+    pub(crate) unsafe fn stand_at(
+        &self,
+        trail: &mut Trail,
+        word: Word,
+        levels: usize,
+    ) -> Option<Position> {
+        trail.begin(levels);
+        for level in (0..levels).rev() {
+            trail.note(level, word.offset());
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { ask_for(self.view(), word.offset(), RECORD_LINES) };
+        word.position()
+    }
+
     /// As [`seek_for_prev`](Self::seek_for_prev), from a start before the target on.
     pub(crate) fn seek_for_prev_from(&self, start: Start, target: &Target<'_>) -> Option<Position> {
         let Stop { prev, .. } = self.descend_from(start, target, Pass::LessOrEqual, |_, _| ());

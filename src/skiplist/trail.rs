@@ -21,7 +21,7 @@ use crate::key::Comparator;
 use crate::sync::{LINE, Way, note_visits, prefetch};
 
 /// Levels that a trail remembers.
-const RUNGS: usize = 6;
+pub(super) const RUNGS: usize = 6;
 /// Most visits due at a time; nodes beyond are left to the walk itself.
 const QUEUE: usize = 64;
 /// Most lines of a node that are asked for.
@@ -119,6 +119,12 @@ impl Trail {
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn nodes_and_room(&self) -> (usize, usize) {
         self.behind.nodes_and_room()
+    }
+
+    /// The first node ahead that the last search found on a level, up to [`RUNGS`]; or 0.
+    #[inline(always)]
+    pub(super) fn rung(&self, level: usize) -> Offset {
+        self.rungs[level]
     }
 
     /// A search that knows `levels` levels begins.

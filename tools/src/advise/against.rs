@@ -96,7 +96,11 @@ fn read(path: &Path) -> Result<Vec<Measured>, Problem> {
         let text = format!("no result of `verimem bench --format json`: {error}");
         usage(path, &text)
     })?;
-    if rows.iter().any(|row| !(row.ops_per_sec > 0.0)) {
+    // NaN is in no range.
+    if !rows
+        .iter()
+        .all(|row| (f64::MIN_POSITIVE..).contains(&row.ops_per_sec))
+    {
         return Err(usage(path, "a workload without operations"));
     }
     Ok(rows)

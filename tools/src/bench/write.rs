@@ -177,7 +177,7 @@ pub fn merge(ground: &Ground, table: &Table, space: &Space) -> Result<Sum, Probl
     ground.load_with(table, space.present(), |_| &[0; OPERAND_BYTES])?;
     // What was loaded is in its place before the clock starts, also where a read puts it there.
     let first = table.get(b"", MAX_SEQUENCE_NUMBER);
-    first.map_err(|error| Problem::Failure(error.to_string()))?;
+    let _ = first.map_err(|error| Problem::Failure(error.to_string()))?;
     let ranks = Ranks::uniform(plan.num);
     let jobs = (0..plan.threads).map(|thread| -> Job<'_> {
         let mut random = random(plan.seed, "mergerandom", thread);

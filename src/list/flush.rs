@@ -98,10 +98,10 @@ impl<F: Files, C: Comparator, R: MemTableRep<Comparator = C>> MemTableList<F, C,
             None => slots.len(),
             Some(id) => 1 + oldest_first().position(|table| table.id() == id)?,
         };
-        let first = slots.iter().position(Slot::is_waiting)?;
-        let count = (slots.range(first..allowed.max(first)))
-            .take_while(|slot| slot.is_waiting() || fault(&FAULT_LIST_PICK_TWICE))
-            .count();
+        let is_free = |slot: &Slot<F>| slot.is_waiting() || fault(&FAULT_LIST_PICK_TWICE);
+        let first = slots.iter().position(is_free)?;
+        let free = slots.range(first..allowed.max(first));
+        let count = free.take_while(|slot| is_free(slot)).count();
         let mut tables = Vec::new();
         if count == 0 || tables.try_reserve_exact(count).is_err() {
             return None;

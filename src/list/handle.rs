@@ -8,7 +8,7 @@ use crate::key::{BytewiseComparator, Comparator};
 use crate::memtable::Writer;
 use crate::rep::{MemTableRep, SkipListRep};
 use crate::sequencer::{ReadView, Sequencer};
-use crate::sync::ledger::FAULT_LIST_NO_RECHECK;
+use crate::sync::ledger::{FAULT_LIST_NO_RECHECK, FAULT_LIST_STALE_HANDLE};
 use crate::sync::{Arc, fault, is_entered, ord};
 
 /// One thread's way to the tables of a list: keeps the version that it saw last, so that the next
@@ -57,7 +57,7 @@ impl<F: Files, C: Comparator, R: MemTableRep<Comparator = C>> ListHandle<F, C, R
         let generation = self.generation();
         let list = &self.list;
         let version = self.version.get_or_insert_with(|| list.version());
-        if version.generation != generation {
+        if version.generation != generation && !fault(&FAULT_LIST_STALE_HANDLE) {
             *version = list.version();
         }
         version

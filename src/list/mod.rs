@@ -63,7 +63,7 @@ use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator};
 use crate::memtable::MemTable;
 use crate::rep::{MemTableRep, SkipListRep};
-use crate::sync::ledger::{FAULT_LIST_STALE_GENERATION, FAULT_LIST_SWITCH_BEFORE_SEAL};
+use crate::sync::ledger::FAULT_LIST_SWITCH_BEFORE_SEAL;
 use crate::sync::{Arc, AtomicU64, Mutex, fault, is_entered, ord};
 use flush::Slot;
 
@@ -283,10 +283,8 @@ impl<F: Files, C: Comparator, R: MemTableRep<Comparator = C>> MemTableList<F, C,
         mut version: Version<F, C, R>,
     ) -> Arc<Version<F, C, R>> {
         version.generation = state.version.generation + 1;
-        if !fault(&FAULT_LIST_STALE_GENERATION) {
-            self.generation
-                .store(version.generation, ord!(LIST_GENERATION_STORE, Relaxed));
-        }
+        self.generation
+            .store(version.generation, ord!(LIST_GENERATION_STORE, Relaxed));
         core::mem::replace(&mut state.version, Arc::new(version))
     }
 

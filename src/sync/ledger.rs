@@ -395,9 +395,9 @@ faults! {
     FAULT_LIST_PICK_TWICE: "loom",
         "a table that is being flushed is picked once more",
         killed by ["list::two_flushes"];
-    FAULT_LIST_STALE_GENERATION: "loom",
-        "handles are not told of a new version",
-        killed by ["list::reader_beside_a_switch"];
+    FAULT_LIST_STALE_HANDLE: "loom",
+        "a handle stays with the version that it saw first",
+        killed by ["list::reader_learns_of_a_commit"];
     FAULT_LIST_SWITCH_BEFORE_SEAL: "loom",
         "the next table lets writers in while some are inside of the one before",
         killed by ["list::writers_beside_a_switch"];

@@ -4,10 +4,10 @@ use core::fmt;
 
 use crate::arena::ArenaUsage;
 use crate::error::Result;
-use crate::key::{Comparator, SequenceNumber, Timestamp};
+use crate::key::{BytewiseComparator, Comparator, SequenceNumber, Timestamp};
 use crate::lookup::Lookup;
 use crate::memtable::{MemTable, Stats};
-use crate::rep::MemTableRep;
+use crate::rep::{MemTableRep, SkipListRep};
 use crate::sync::Arc;
 use crate::visibility::{Everything, Visibility};
 
@@ -56,7 +56,7 @@ pub trait ReadOnlyTable: Send + Sync {
 }
 
 /// A table that nothing is added to any more.
-pub enum Immutable<C: Comparator, R> {
+pub enum Immutable<C: Comparator = BytewiseComparator, R = SkipListRep<C>> {
     /// A sealed memtable.
     MemTable(Arc<MemTable<C, R>>),
     /// One of the engine's own.

@@ -410,6 +410,9 @@ faults! {
     FAULT_SEQUENCER_VIEW_LIST_FIRST: "loom",
         "a view reads the list of aborted ranges before the published number",
         killed by ["sequencer::view_and_one_failing_writer", "sequencer::failed_writer"];
+    FAULT_SNAPSHOTS_PUBLISHED_FIRST: "loom",
+        "a snapshot reads the published number before it locks the list of snapshots",
+        killed by ["sequencer::snapshot_beside_a_flush"];
     FAULT_TOMBSTONES_HEAD_BEFORE_LOCK: "loom",
         "an adder reads the list of nodes before it is its turn",
         killed by ["tombstones::two_adders", "tombstones::deletion_beside_a_merge"];

@@ -9,7 +9,7 @@ use super::*;
 use crate::arena::ArenaUsage;
 use crate::key::{Kind, MAX_SEQUENCE_NUMBER, SequenceNumber};
 use crate::lookup::Lookup;
-use crate::memtable::Stats;
+use crate::memtable::{Stats, Writer};
 use crate::merge::{Associative, Merged, UInt64Add};
 
 /// An entry: key, sequence number, value.
@@ -222,7 +222,7 @@ fn l3_history_reaches_as_far_back_as_asked() {
         Ok(Lookup::NotFound)
     );
     // The active table grows: fewer are needed.
-    let grow = |writer: &mut crate::Writer<'_>| writer.add(2, Kind::VALUE, b"k", &[0; 200_000]);
+    let grow = |writer: &mut Writer<'_>| writer.add(2, Kind::VALUE, b"k", &[0; 200_000]);
     let grown = ListHandle::new(&list).write(grow);
     assert_eq!(grown, Ok(Ok(())));
     list.trim_history();

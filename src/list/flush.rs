@@ -54,7 +54,7 @@ pub struct FlushJob<F: Files = (), C: Comparator = BytewiseComparator, R = SkipL
 where
     R: MemTableRep<Comparator = C>,
 {
-    list: Arc<MemTableList<F, C, R>>,
+    pub(super) list: Arc<MemTableList<F, C, R>>,
     id: u64,
     tables: Vec<Immutable<C, R>>,
 }

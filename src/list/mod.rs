@@ -44,6 +44,7 @@
 
 mod flush;
 mod handle;
+mod output;
 mod table;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
@@ -51,7 +52,8 @@ mod version;
 
 pub use flush::{FlushJob, Installed};
 pub use handle::{ListHandle, write_all};
-pub use table::{Immutable, ReadOnlyTable, Sight};
+pub use output::{FlushError, FlushSink, FlushStats};
+pub use table::{Entries, Immutable, ReadOnlyTable, Sight};
 pub use version::Version;
 
 use core::fmt;

@@ -1,6 +1,7 @@
 //! Tests of lists: rules, refusals, and tables of an engine's own.
 
 mod lives;
+mod output;
 mod race;
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -287,6 +288,10 @@ impl ReadOnlyTable for Single {
 
     fn get(&self, user_key: &[u8], sight: &Sight<'_>) -> Result<Lookup<'_>> {
         version::read(&self.0, user_key, sight)
+    }
+
+    fn entries(&self) -> Box<dyn Entries + '_> {
+        Box::new(self.0.iter())
     }
 
     fn stats(&self) -> Stats {

@@ -1,16 +1,24 @@
 //! Real threads.
 
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
 use super::*;
 use crate::sequencer::{ReadView, Sequencer};
 
-const COMMITS: u64 = if cfg!(miri) { 20 } else { 4_000 };
+/// Switches that are raced, and how many commits of each writer come for one of them.
+const SWITCHES: u64 = if cfg!(miri) { 2 } else { 40 };
+const COMMITS: u64 = if cfg!(miri) { 4 } else { 50 };
 
 type Lists = [Arc<List>; 2];
 
 /// Commits one entry to each list, with numbers that follow upon one another.
-fn commit(lists: &Lists, sequencer: &Sequencer, thread: u8) {
+fn commit(lists: &Lists, sequencer: &Sequencer, switches: &AtomicU64, thread: u8) {
     let mut handles = lists.each_ref().map(ListHandle::new);
-    for _ in 0..COMMITS {
+    for commit in 0..SWITCHES * COMMITS {
+        // Neither side gets far ahead of the other.
+        while switches.load(Ordering::Relaxed) < commit / COMMITS {
+            std::thread::yield_now();
+        }
         let [one, two] = &mut handles;
         let reservation = write_all(&mut [one, two], |writers| {
             let reservation = sequencer.reserve(2).expect("room");
@@ -41,11 +49,13 @@ fn seen(version: &Version<Store>, view: &ReadView, thread: u8) -> u64 {
     }
 }
 
-/// Reads until all is committed: whole batches, and never fewer than before.
-fn look(lists: &Lists, sequencer: &Sequencer) {
+/// Reads until all is committed: whole batches, and never fewer than before. Says how many entries
+/// there are in the end.
+fn look(lists: &Lists, sequencer: &Sequencer, is_over: &AtomicBool) -> u64 {
     let mut handles = lists.each_ref().map(ListHandle::new);
     let mut last = 0;
-    while last < 4 * COMMITS {
+    loop {
+        let is_last = is_over.load(Ordering::Acquire);
         let (version, view) = handles[0].view(sequencer);
         let first = [0, 1].map(|thread| seen(version, &view, thread));
         let version = handles[1].version();
@@ -58,6 +68,9 @@ fn look(lists: &Lists, sequencer: &Sequencer) {
         }
         assert!(view.sequence() >= last);
         last = view.sequence();
+        if is_last {
+            return last;
+        }
     }
 }
 
@@ -66,13 +79,13 @@ fn look(lists: &Lists, sequencer: &Sequencer) {
 fn l7_commits_to_two_lists_survive_switches_and_flushes() {
     let lists = [list(), list()];
     let sequencer = Sequencer::new(0).expect("a sequencer");
-    let (lists, sequencer) = (&lists, &sequencer);
+    let (switches, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (lists, sequencer, switches, is_over) = (&lists, &sequencer, &switches, &is_over);
     std::thread::scope(|scope| {
-        let writers = [0, 1].map(|thread| scope.spawn(move || commit(lists, sequencer, thread)));
-        let reader = scope.spawn(move || look(lists, sequencer));
-        let mut switches = 0;
+        let writers =
+            [0, 1].map(|thread| scope.spawn(move || commit(lists, sequencer, switches, thread)));
+        let reader = scope.spawn(move || look(lists, sequencer, is_over));
         while !writers.iter().all(|writer| writer.is_finished()) {
-            switches += 1;
             for list in lists {
                 switch(list);
                 if let Some(job) = list.pick(None) {
@@ -80,15 +93,17 @@ fn l7_commits_to_two_lists_survive_switches_and_flushes() {
                     assert_eq!(job.install(output), Ok(Installed::Now));
                 }
             }
+            switches.fetch_add(1, Ordering::Relaxed);
         }
-        assert!(switches > 3 || cfg!(miri), "{switches} switches raced");
-        for thread in writers.into_iter().chain([reader]) {
-            thread.join().expect("no panic");
+        for writer in writers {
+            writer.join().expect("no panic");
         }
+        is_over.store(true, Ordering::Release);
+        assert_eq!(reader.join().expect("no panic"), 4 * SWITCHES * COMMITS);
     });
     for list in lists {
         let all = everything(&list.version());
-        assert_eq!(all.len() as u64, 2 * COMMITS);
+        assert_eq!(all.len() as u64, 2 * SWITCHES * COMMITS);
         assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "once each");
     }
 }

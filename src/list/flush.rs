@@ -156,7 +156,7 @@ impl<F: Files, C: Comparator, R: MemTableRep<Comparator = C>> MemTableList<F, C,
             };
             let files = Arc::clone(&state.version.files);
             drop(state);
-            // Whether the files refuse it or panic, the tables wait again (T6).
+            // Whether the files refuse it or panic, the tables wait again (N6).
             let mut again = WaitAgain { list: self, job };
             let files = files.with_flushed(output).map_err(|error| (job, error))?;
             again.job = 0;

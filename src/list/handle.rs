@@ -52,7 +52,7 @@ impl<F: Files, C: Comparator, R: MemTableRep<Comparator = C>> ListHandle<F, C, R
         &self.list
     }
 
-    /// The list's version, as new as what the caller has learnt of (T4).
+    /// The list's version, as new as what the caller has learnt of (N4).
     pub fn version(&mut self) -> &Arc<Version<F, C, R>> {
         let generation = self.generation();
         let list = &self.list;
@@ -83,7 +83,7 @@ impl<F: Files, C: Comparator, R: MemTableRep<Comparator = C>> ListHandle<F, C, R
     }
 
     /// Lets `write` add a batch to the active table, beside other writers. Sequence numbers have to
-    /// be taken inside of it (T2). Waits while the table is being switched.
+    /// be taken inside of it (N2). Waits while the table is being switched.
     ///
     /// # Errors
     ///

@@ -11,20 +11,20 @@
 //!
 //! # Invariants
 //!
-//! 1. **T1, one place.** Each entry is, in each version that is not older than it, in exactly one
+//! 1. **N1, one place.** Each entry is, in each version that is not older than it, in exactly one
 //!    of: the active table, one immutable table, the files.
-//! 2. **T2, order of tables.** All sequence numbers in a table are smaller than those in newer
+//! 2. **N2, order of tables.** All sequence numbers in a table are smaller than those in newer
 //!    tables of its list, if they are taken inside of the table's door:
 //!    [`ListHandle::write`] hands out the writer, and the number is reserved within. A table's
 //!    door opens only after that of the one before was closed and all who were inside had left.
 //!    So a lookup may end at the newest table that knows the key.
-//! 3. **T3, no lost commit.** Who passed the door of a table writes to a table of the list; who
+//! 3. **N3, no lost commit.** Who passed the door of a table writes to a table of the list; who
 //!    did not waits for the switch to end, and finds the next one.
-//! 4. **T4, reading one's writes.** Who learnt of a commit (by an acquire load of what its writer
+//! 4. **N4, reading one's writes.** Who learnt of a commit (by an acquire load of what its writer
 //!    stored after it) gets a version that is not older than the table that the commit is in.
-//! 5. **T5, order of flushes.** Files learn of tables from the oldest on, of each once, and a
+//! 5. **N5, order of flushes.** Files learn of tables from the oldest on, of each once, and a
 //!    version that lacks a table has files that were told of it.
-//! 6. **T6, failure.** What ends in an error, a panic or a dropped [`FlushJob`] leaves all tables
+//! 6. **N6, failure.** What ends in an error, a panic or a dropped [`FlushJob`] leaves all tables
 //!    in the list, and ready to be picked again.
 //!
 //! # Who touches what

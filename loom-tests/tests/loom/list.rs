@@ -108,7 +108,7 @@ fn oldest<F: Files>(job: &FlushJob<F>) -> u64 {
     job.tables()[0].stats().first_sequence.expect("an entry")
 }
 
-/// T2, T3: two commits beside a switch are both there, and the newest table that has the key
+/// N2, N3: two commits beside a switch are both there, and the newest table that has the key
 /// has its newest version.
 #[test]
 fn writers_beside_a_switch() {
@@ -125,8 +125,8 @@ fn writers_beside_a_switch() {
         shared.list.switch(table()).expect("not inside");
         let mut numbers = [writer, other].map(|one| one.join().expect("no panic"));
         numbers.sort_unstable();
-        assert_eq!(numbers, [1, 2], "T3: each committed once");
-        assert_eq!(shared.newest(), 2, "T2: newer tables have newer versions");
+        assert_eq!(numbers, [1, 2], "N3: each committed once");
+        assert_eq!(shared.newest(), 2, "N2: newer tables have newer versions");
         let version = shared.list.version();
         let old = version.immutables()[0].stats().entries;
         let new = version.active().stats().entries;
@@ -134,7 +134,7 @@ fn writers_beside_a_switch() {
     });
 }
 
-/// T4: a view's entries are in its version's tables, however a switch comes between.
+/// N4: a view's entries are in its version's tables, however a switch comes between.
 #[test]
 fn reader_beside_a_switch() {
     let model = Model::new(
@@ -158,7 +158,7 @@ fn reader_beside_a_switch() {
             assert_eq!(
                 seen,
                 view.sequence(),
-                "T4: the version has what the view includes"
+                "N4: the version has what the view includes"
             );
             format!("{seen} in {}", version.generation())
         });
@@ -168,7 +168,7 @@ fn reader_beside_a_switch() {
     });
 }
 
-/// T4: who learns of a commit gets a version that it is in.
+/// N4: who learns of a commit gets a version that it is in.
 #[test]
 fn reader_learns_of_a_commit() {
     let model = Model::new(
@@ -184,7 +184,7 @@ fn reader_learns_of_a_commit() {
             let _ = handle.version();
             let published = shared.sequencer.published();
             let seen = found(&handle.version().get(b"k1", &Sight::at(published)));
-            assert_eq!(seen, published, "T4");
+            assert_eq!(seen, published, "N4");
             seen.to_string()
         });
         shared.list.switch(table()).expect("not inside");
@@ -193,7 +193,7 @@ fn reader_learns_of_a_commit() {
     });
 }
 
-/// T1, T5: beside a flush an entry is in a table or in the files, never in both, never in none.
+/// N1, N5: beside a flush an entry is in a table or in the files, never in both, never in none.
 #[test]
 fn reader_beside_a_flush() {
     let model = Model::unbounded("list::reader_beside_a_flush", 10, &["files", "table"]);
@@ -204,7 +204,7 @@ fn reader_beside_a_flush() {
             let version = shared.list.version();
             let in_table = found(&version.get(b"k1", &Sight::at(9))) == 1;
             let in_files = version.files().numbers == [1];
-            assert!(in_table != in_files, "T1: {in_table}, {in_files}");
+            assert!(in_table != in_files, "N1: {in_table}, {in_files}");
             if in_files { "files" } else { "table" }
         });
         assert_eq!(shared.flush(), Some(Installed::Now));
@@ -212,7 +212,7 @@ fn reader_beside_a_flush() {
     });
 }
 
-/// T5: two jobs end in any order, the files learn of them in the order of their tables.
+/// N5: two jobs end in any order, the files learn of them in the order of their tables.
 #[test]
 fn two_flushes() {
     let model = Model::unbounded("list::two_flushes", 10, &["Now, Now", "Now, Later"]);
@@ -222,18 +222,18 @@ fn two_flushes() {
         let first = shared.list.pick(None).expect("a table waits");
         shared.fill();
         let second = shared.list.pick(None).expect("another one waits");
-        assert_eq!((oldest(&first), oldest(&second)), (1, 2), "T5: once each");
+        assert_eq!((oldest(&first), oldest(&second)), (1, 2), "N5: once each");
         assert!(shared.list.pick(None).is_none());
         let newer = spawn(&shared, move |_| second.install(2).expect("taken"));
         let older = first.install(1).expect("taken");
         let newer = newer.join().expect("no panic");
-        assert_eq!(shared.flushed(), [1, 2], "T5: in order");
+        assert_eq!(shared.flushed(), [1, 2], "N5: in order");
         assert!(shared.list.version().immutables().is_empty());
         outcomes.note(format!("{older:?}, {newer:?}"));
     });
 }
 
-/// T6: what the files refuse waits again, and is flushed by the next job that comes by.
+/// N6: what the files refuse waits again, and is flushed by the next job that comes by.
 #[test]
 fn failing_flush() {
     let model = Model::unbounded(
@@ -250,7 +250,7 @@ fn failing_flush() {
         let is_done = mine.or(other).is_some();
         assert_eq!(shared.flushed().is_empty(), !is_done);
         if !is_done {
-            assert_eq!(shared.flush(), Some(Installed::Now), "T6: it waits again");
+            assert_eq!(shared.flush(), Some(Installed::Now), "N6: it waits again");
         }
         assert_eq!(shared.flushed(), [1]);
         outcomes.note(format!("{mine:?}, {other:?}"));

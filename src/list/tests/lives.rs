@@ -63,8 +63,8 @@ fn finish(list: &Arc<List>, job: FlushJob<Store>, end: End) {
         End::Drop => drop(job),
         End::RollBack => job.roll_back(),
         End::Install => match job.install(output) {
-            Ok(Installed::Now) => assert!(is_oldest && !still_there(&list.version()), "T5"),
-            Ok(Installed::Later) => assert!(!is_oldest && still_there(&list.version()), "T5"),
+            Ok(Installed::Now) => assert!(is_oldest && !still_there(&list.version()), "N5"),
+            Ok(Installed::Later) => assert!(!is_oldest && still_there(&list.version()), "N5"),
             other => panic!("{other:?}"),
         },
         // Only the oldest is told to the files.
@@ -72,12 +72,12 @@ fn finish(list: &Arc<List>, job: FlushJob<Store>, end: End) {
         End::Refuse => {
             mood(REFUSES);
             assert_eq!(job.install(output), Err("refused"));
-            assert!(still_there(&list.version()), "T6");
+            assert!(still_there(&list.version()), "N6");
         }
         End::Panic => {
             mood(PANICS);
             let panicked = catch_unwind(AssertUnwindSafe(|| job.install(output)));
-            assert!(panicked.is_err() && still_there(&list.version()), "T6");
+            assert!(panicked.is_err() && still_there(&list.version()), "N6");
         }
     }
 }
@@ -136,7 +136,7 @@ proptest! {
                 prop_assert_eq!(lookup(version, &[*key]), Some(*sequence));
             }
             all.sort();
-            prop_assert_eq!(everything(version), all.clone(), "T1");
+            prop_assert_eq!(everything(version), all.clone(), "N1");
             prop_assert!(keep > 0 || version.history().is_empty());
         }
     }

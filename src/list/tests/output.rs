@@ -294,7 +294,7 @@ fn fails(engine: &Engine, failure: Failure) -> bool {
     if is_installed {
         return false;
     }
-    assert_eq!(ids_of(&before), ids_of(&after), "{failure:?}: T6");
+    assert_eq!(ids_of(&before), ids_of(&after), "{failure:?}: N6");
     assert!(Arc::ptr_eq(before.files(), after.files()), "{failure:?}");
     assert!(engine.list.is_flush_pending(), "{failure:?}: picked again");
     match (failure, attempt) {

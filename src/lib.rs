@@ -30,6 +30,7 @@ pub mod codec;
 mod entry;
 mod error;
 mod key;
+pub mod list;
 mod lookup;
 pub mod memtable;
 pub mod merge;

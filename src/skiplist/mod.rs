@@ -247,7 +247,7 @@ impl<C: Comparator> SkipList<C> {
             height: AtomicUsize::new(1),
             max_height: options.max_height,
             heights: Heights::new(options.heights, options.max_height, options.branching),
-            zones: Zones::new(options.branching, options.max_height),
+            zones: Zones::new(options.branching, options.max_height, false),
             checks,
             id: unique_id(),
             #[cfg(shuttle)]

@@ -52,7 +52,7 @@ impl<C: Comparator> SkipList<C> {
     /// Lets cursors look ahead by towers of so many levels, of which one in `branching`
     /// reaches the next one.
     pub(crate) fn look_ahead_by(&mut self, branching: u32, height: usize) {
-        self.zones = Zones::new(branching, height);
+        self.zones = Zones::new(branching, height, true);
     }
 
     /// The node of a word as a start.

@@ -17,6 +17,8 @@ use crate::sync::{Way, fault, note_visits};
 /// Most nodes remembered after the first search backward, the second, and any
 /// other: few steps may follow, and then many.
 const MOST: [usize; 3] = [16, 64, 256];
+/// A run that fills less than this part of its room is short, where towers are uneven.
+const SHORT_PART: usize = 10;
 /// Most links between a remembered node and the cursor before it is given up.
 const FEW_LINKS: usize = 8;
 
@@ -192,10 +194,10 @@ impl<C: Comparator> SkipList<C> {
         }
         nodes.pop();
         if self.zones.uneven {
-            if seen < room / 4 {
+            if seen < room / SHORT_PART {
                 behind.above += 1;
             } else if seen > room {
-                behind.above = behind.above.saturating_sub(1);
+                behind.above /= 2;
             }
         }
         prev

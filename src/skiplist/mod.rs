@@ -80,7 +80,7 @@ pub(crate) use parked::Linked;
 pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;
-pub(crate) use start::{Place, Start};
+pub(crate) use start::{Place, Places, Start};
 #[cfg(any(loom, shuttle))]
 pub use trail::FAR_BYTES;
 pub use trail::Trail;

@@ -39,11 +39,11 @@ const IN_ORDER: usize = 1 << 9;
 /// Most nodes visited at a time: more than a zone of random towers has, but for one in
 /// thousands, or where the branching is above a hundred.
 const MOST_VISITS: usize = 512;
-/// A zone of fewer nodes is short, where towers do not thin out evenly; one of more is long.
-const SHORT: usize = if CHECKED { 2 } else { 32 };
+/// A zone of fewer nodes is short, where towers are uneven; one of more than [`LONG`] is long.
+const SHORT: usize = 16;
 const LONG: usize = 256;
-/// After so many short zones in a row a search for a higher level pays.
-const SHORT_ZONES: u32 = if CHECKED { 1 } else { 3 };
+/// After so many short zones in a row a search for a higher tower pays.
+const SHORT_ZONES: u32 = if CHECKED { 1 } else { 2 };
 
 /// More bytes than entries of up to 4 lines may lie apart and still count as added in
 /// order, for models.
@@ -345,11 +345,10 @@ impl<C: Comparator> SkipList<C> {
         if trail.short >= SHORT_ZONES {
             trail.short = 0;
             // SAFETY: passed on from the caller.
-            if let Some(higher) = unsafe { self.tower_from(node, level + 1) } {
-                (until, next_level) = (higher, level + 1);
+            if let Some(tower) = unsafe { self.tower_behind(node, level + 1) } {
+                (until, next_level) = (tower, level + 1);
             }
         }
-        trail.gate = until;
         if trail.steps >= ZONES_PAY && !in_order(node, until, lines) {
             let mut queue = Queue::new(lines);
             queue.push(view, node, level, until);
@@ -358,32 +357,38 @@ impl<C: Comparator> SkipList<C> {
             note_visits(Way::Ahead, visited);
             if self.zones.uneven && level >= top {
                 trail.short = if visited < SHORT { trail.short + 1 } else { 0 };
-                // What was found on one level is on those below as well.
-                next_level -= usize::from(visited > LONG && level > top);
+                if visited > LONG && level > top {
+                    // Who knows where it ends: zones begin anew, and may grow again.
+                    // SAFETY: the gate is a node of the list.
+                    let node = unsafe { Self::node(view, node) };
+                    // SAFETY: it was found on a level above.
+                    until = unsafe { Self::link(node, top) }.offset();
+                    next_level = top;
+                }
             }
         }
+        trail.gate = until;
         trail.level = next_level as u32;
     }
 
-    /// The first node behind another one that has some level; `None` where there is none, or
-    /// where that is the other one. O(log n).
+    /// The first node behind `node` that is on `level`, by a search; O(log n).
     ///
     /// # Safety
     ///
     /// As for [`next`](Self::next).
     #[cold]
-    unsafe fn tower_from(&self, node: Offset, level: usize) -> Option<Offset> {
+    unsafe fn tower_behind(&self, node: Offset, level: usize) -> Option<Offset> {
         let at = Position::new(node)?;
         // SAFETY: passed on from the caller.
         let (user_key, tag) = unsafe { self.key_at(at) }?;
         let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
-        let mut higher = 0;
+        let mut tower = None;
         self.descend(&target, Pass::LessOrEqual, |reached, stop| {
             if reached == level {
-                higher = stop.word.offset();
+                tower = stop.word.position().map(Position::get);
             }
         });
-        Some(higher).filter(|&higher| higher != 0)
+        tower
     }
 
     /// How many cache lines a node like this one takes.

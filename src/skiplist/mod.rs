@@ -81,7 +81,7 @@ pub(crate) use parked::Linked;
 pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;
-pub(crate) use start::{Place, Start};
+pub(crate) use start::{Place, Places, Start};
 #[cfg(any(loom, shuttle))]
 pub use trail::FAR_BYTES;
 pub use trail::Trail;
@@ -254,7 +254,7 @@ impl<C: Comparator> SkipList<C> {
             height: AtomicUsize::new(1),
             max_height: options.max_height,
             heights: Heights::new(options.heights, options.max_height, options.branching),
-            zones: Zones::new(options.branching, options.max_height),
+            zones: Zones::new(options.branching, options.max_height, false),
             reach: Reach::new(options.lookahead, options.branching, options.max_height),
             checks,
             id: unique_id(),

@@ -11,7 +11,7 @@ use crate::rep::ReadRep;
 use crate::skiplist::{Position, SkipList, Start, Target, Trail, Word};
 
 /// Keys that are looked up before the records of the first are read.
-const GROUP: usize = 32;
+pub(super) const GROUP: usize = 32;
 
 /// Random entries and counts are the defaults, which look at all entries: here the towers tell
 /// of prefixes, not of entries alone.
@@ -48,7 +48,7 @@ impl<C: Comparator> ReadRep for HashRep<C> {
             return SkipList::find_all(&self.list, keys, sequence, found);
         };
         for (group, keys) in keys.chunks(GROUP).enumerate() {
-            let buckets = self.buckets(hashed, keys);
+            let buckets = self.buckets(hashed, keys.iter().copied());
             let from_the_head = |(_, bucket): &&Asked<'_, '_>| match bucket {
                 Some(bucket) => bucket.is_some_and(|at| hashed.towers.is_crowded(at.entries())),
                 None => true,
@@ -210,7 +210,7 @@ impl<C: Comparator> ReadRep for HashRep<C> {
 }
 
 /// A key, and its bucket if it has one; without a prefix, the outer one is `None`.
-type Asked<'k, 'i> = (&'k [u8], Option<Option<&'i Bucket>>);
+pub(super) type Asked<'k, 'i> = (&'k [u8], Option<Option<&'i Bucket>>);
 
 impl<C: Comparator> HashRep<C> {
     /// Where a search backward in a prefix begins; `None` where it would find nothing, as no
@@ -230,14 +230,15 @@ impl<C: Comparator> HashRep<C> {
 
     /// The buckets of some keys, each step for all of them before the next: they wait for memory
     /// together. Anchors are asked for.
-    fn buckets<'k, 'i>(
+    pub(super) fn buckets<'k, 'i>(
         &'i self,
         hashed: &'i Hashed,
-        keys: &[&'k [u8]],
+        keys: impl IntoIterator<Item = &'k [u8]> + Clone,
     ) -> SmallVec<[Asked<'k, 'i>; GROUP]> {
         let index = &hashed.index;
         let hashes: SmallVec<[_; GROUP]> = keys
-            .iter()
+            .clone()
+            .into_iter()
             .map(|key| {
                 let hash = index.hash::<C>(key);
                 hash.into_iter().for_each(|hash| index.ask_for_slot(hash));
@@ -256,6 +257,6 @@ impl<C: Comparator> HashRep<C> {
             bucket
         };
         let buckets = hashes.into_iter().map(|hash| hash.map(find));
-        keys.iter().copied().zip(buckets).collect()
+        keys.into_iter().zip(buckets).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! The vector by itself; what a table makes of it is tested in `memtable/tests/vector.rs`.
 
+use core::cell::Cell;
 use core::cmp::Ordering as Order;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -127,6 +128,51 @@ fn r4_items_are_sorted_stably_whoever_helps() {
     }
 }
 
+std::thread_local! {
+    static MARKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// By node, asked by threads that are marked only.
+struct ByMarked;
+
+struct Mark;
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        MARKED.set(false);
+    }
+}
+
+impl ItemOrder for ByMarked {
+    /// Nothing on a thread that is marked already.
+    type Inside = Option<Mark>;
+
+    fn inside(&self) -> Option<Mark> {
+        (!MARKED.replace(true)).then_some(Mark)
+    }
+
+    fn before(&self, a: &Item, b: &Item) -> bool {
+        assert!(MARKED.get(), "V6");
+        a.node < b.node
+    }
+}
+
+#[test]
+fn x1_whoever_helps_to_sort_is_inside() {
+    let items = (0..10_000).map(|order| Item {
+        prefix: 0,
+        order,
+        node: order * 7_919 % 10_000,
+    });
+    let mut items: Vec<_> = items.collect();
+    let mut spare = items.clone();
+    let _mark = ByMarked.inside();
+    sort(&mut items, &mut spare, 4, &ByMarked);
+    assert!(items.iter().map(|item| item.node).eq(0..10_000));
+    let marked = std::thread::spawn(|| MARKED.get()).join().unwrap();
+    assert!(!marked && MARKED.get());
+}
+
 #[test]
 fn r4_many_entries_are_sorted_by_all_processors() {
     let rep = vector(BytewiseComparator, SkipListOptions::default(), 0);
@@ -165,20 +211,24 @@ fn x1_a_panic_of_a_helper_goes_on_where_it_was_asked() {
 #[test]
 fn r4_sorting_leaves_room_for_what_it_was_told_of_only() {
     let rep = vector(BytewiseComparator, SkipListOptions::default(), 6_000);
-    let room = || rep.held.lock().items_and_room();
-    assert!(room().1 >= 6_000);
+    let rooms = || rep.held.lock().rooms();
+    let told = 6_000..12_000;
+    assert!(rooms().iter().all(|room| told.contains(room)));
     for key in 0..6_000u32 {
         append(&rep, &key.to_be_bytes(), 1, b"");
     }
     assert!(rep.last().is_some());
-    assert!((6_000..12_000).contains(&room().1));
-    for key in 6_000..20_000u32 {
+    assert!(rooms().iter().all(|room| told.contains(room)));
+    rep.seal();
+    assert_eq!(rooms(), [0, 0]);
+    assert_eq!(scan(&rep).len(), 6_000);
+
+    let rep = vector(BytewiseComparator, SkipListOptions::default(), 6_000);
+    for key in 0..20_000u32 {
         append(&rep, &key.to_be_bytes(), 1, b"");
     }
     assert!(rep.last().is_some());
-    assert_eq!(room(), (0, 0));
-    rep.seal();
-    assert_eq!(room(), (0, 0));
+    assert_eq!(rep.held.lock().rooms(), [0, 0]);
     assert_eq!(scan(&rep).len(), 20_000);
     assert!(std::format!("{rep:?}").contains("6000"));
 }

@@ -291,7 +291,7 @@ fn list_becomes_a_skiplist() {
 fn batch_beside_a_lowered_anchor() {
     let model = Model::new(
         "hash::batch_beside_a_lowered_anchor",
-        Bound::Preemptions(3),
+        Bound::Preemptions(2),
         100,
         &["done"],
     );

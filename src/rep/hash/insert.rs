@@ -274,9 +274,12 @@ impl<C: Comparator> HashRep<C> {
         if fault(&FAULT_HASH_PUBLISH_BEFORE_LINK) {
             let publish = |anchor| {
                 let push = |fresh| index.push(candidate.hash, candidate.head, fresh, anchor).0;
+                let bucket = home.unwrap_or_else(push);
                 // SAFETY: it is the fault that the node is not linked.
-                let is_behind = |anchor| unsafe { list.follows(anchor, candidate.target) };
-                home.unwrap_or_else(push).lower(anchor, is_behind);
+                bucket.lower(anchor, |anchor| unsafe {
+                    list.follows(anchor, candidate.target)
+                });
+                bucket.count();
             };
             // SAFETY: passed on from the caller.
             return unsafe { list.insert_published(sharing, memory, &new, publish, linked) };

@@ -148,7 +148,7 @@ impl ItemOrder for ByMarked {
     type Inside = Option<Mark>;
 
     fn inside(&self) -> Option<Mark> {
-        (!MARKED.replace(true)).then_some(Mark)
+        (!MARKED.replace(true)).then(|| Mark)
     }
 
     fn before(&self, a: &Item, b: &Item) -> bool {

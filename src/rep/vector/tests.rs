@@ -1,6 +1,5 @@
 //! The vector by itself; what a table makes of it is tested in `memtable/tests/vector.rs`.
 
-use core::cell::Cell;
 use core::cmp::Ordering as Order;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +7,6 @@ use std::sync::atomic::{AtomicUsize as Count, Ordering};
 use std::sync::{Mutex as StdMutex, Weak};
 use std::vec::Vec;
 
-use super::sort::{Item, Order as ItemOrder, sort};
 use super::*;
 use crate::arena::{ArenaOptions, ConcurrentArena};
 use crate::entry::Protection;
@@ -92,85 +90,6 @@ fn dropped<C: Comparator>(rep: &VectorRep<C>) -> usize {
     let mut dropped = 0;
     rep.drain_dropped(&mut |_| dropped += 1);
     dropped
-}
-
-/// By prefix and then by half of the node's number, so that there are equal ones.
-struct ByNumber;
-
-impl ItemOrder for ByNumber {
-    type Inside = ();
-
-    fn inside(&self) {}
-
-    fn before(&self, a: &Item, b: &Item) -> bool {
-        (a.prefix, a.node / 2) < (b.prefix, b.node / 2)
-    }
-}
-
-#[test]
-fn r4_items_are_sorted_stably_whoever_helps() {
-    for len in [0, 1, 2, 15, 16, 17, 33, 100, 1_000, 5_000] {
-        for prefixes in [1, 3, u32::MAX] {
-            for helpers in [0, 1, 2, 4, 100] {
-                let items = (0..len).map(|order| Item {
-                    prefix: crate::sync::random_u64() as u32 % prefixes,
-                    order,
-                    node: crate::sync::random_u64() as u32 % (len + 1),
-                });
-                let mut items: Vec<_> = items.collect();
-                let mut expected = items.clone();
-                expected.sort_by_key(|item| (item.prefix, item.node / 2, item.order));
-                let mut spare = std::vec![Item::default(); items.len()];
-                sort(&mut items, &mut spare, helpers, &ByNumber);
-                assert!(items == expected, "{len} {prefixes} {helpers}");
-            }
-        }
-    }
-}
-
-std::thread_local! {
-    static MARKED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// By node, asked by threads that are marked only.
-struct ByMarked;
-
-struct Mark;
-
-impl Drop for Mark {
-    fn drop(&mut self) {
-        MARKED.set(false);
-    }
-}
-
-impl ItemOrder for ByMarked {
-    /// Nothing on a thread that is marked already.
-    type Inside = Option<Mark>;
-
-    fn inside(&self) -> Option<Mark> {
-        (!MARKED.replace(true)).then(|| Mark)
-    }
-
-    fn before(&self, a: &Item, b: &Item) -> bool {
-        assert!(MARKED.get(), "V6");
-        a.node < b.node
-    }
-}
-
-#[test]
-fn x1_whoever_helps_to_sort_is_inside() {
-    let items = (0..10_000).map(|order| Item {
-        prefix: 0,
-        order,
-        node: order * 7_919 % 10_000,
-    });
-    let mut items: Vec<_> = items.collect();
-    let mut spare = items.clone();
-    let _mark = ByMarked.inside();
-    sort(&mut items, &mut spare, 4, &ByMarked);
-    assert!(items.iter().map(|item| item.node).eq(0..10_000));
-    let marked = std::thread::spawn(|| MARKED.get()).join().unwrap();
-    assert!(!marked && MARKED.get());
 }
 
 #[test]

@@ -69,9 +69,9 @@ fn r7_the_representation_is_the_fastest_that_is_possible() {
 #[test]
 fn r7_what_is_not_worth_it_stays_a_skiplist() {
     let mut promised = false;
-    for steps in 0..400 {
+    for seeks in 0..400 {
         let mixed = Workload {
-            steps: f64::from(steps),
+            seeks: f64::from(seeks),
             ..lookups()
         };
         let advice = advise(&mixed);

@@ -2,6 +2,7 @@
 
 use verimem::{EntryRef, Kind};
 
+use super::SetUp;
 use super::choose::{random, shuffled};
 use super::keys::{Keys, present};
 use super::plan::Plan;
@@ -61,10 +62,14 @@ impl Ground {
 
     /// An empty table for a workload.
     pub fn table(&self, subject: Subject, workload: Workload) -> Result<Table, Problem> {
+        self.build(&subject.options(&self.plan, workload)?)
+    }
+
+    /// An empty table of such a set-up.
+    pub fn build(&self, set_up: &SetUp) -> Result<Table, Problem> {
         // Heights of towers, where the main thread draws them.
         verimem::seed_thread_rng(self.plan.seed);
-        let (rep, options, _) = subject.options(&self.plan, workload)?;
-        table::build(rep, &options)
+        table::build(set_up.0, &set_up.1)
     }
 
     /// The same on the default representation, with counters of reads.

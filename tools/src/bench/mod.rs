@@ -37,13 +37,17 @@ use self::options::BenchArgs;
 use self::plan::Plan;
 use self::report::{Report, Row};
 use self::subject::Subject;
-use self::table::Table;
+use self::table::{Table, TableOptions};
 use self::team::Sum;
 use self::workload::Workload;
 use crate::outcome::{Problem, progress};
+use crate::rep::Rep;
 
-/// A table that was filled off the clock, for one workload after the other.
-type Loaded = Option<Table>;
+/// What a table is made of: [`Subject::options`].
+type SetUp = (Rep, TableOptions, Option<String>);
+
+/// A table that was filled off the clock, for one workload after the other, and what it was made of.
+type Loaded = Option<(SetUp, Table)>;
 
 /// Measures what the options ask for.
 pub fn run(options: &BenchArgs) -> Result<Report, Problem> {
@@ -66,17 +70,21 @@ pub fn run(options: &BenchArgs) -> Result<Report, Problem> {
     );
     let mut report = Report::new(plan);
     let mut rounds = Vec::new();
-    for _ in 0..plan.repeat {
-        let mut rows = Vec::new();
-        for &subject in &plan.subjects {
+    for round in 0..plan.repeat as usize {
+        // Each round begins with another subject, so that none is always the last.
+        let first = round % plan.subjects.len().max(1);
+        let mut rows = vec![Vec::new(); plan.subjects.len()];
+        let (before, after) = plan.subjects.split_at(first);
+        for (turn, &subject) in after.iter().chain(before).enumerate() {
+            let place = (first + turn) % plan.subjects.len();
             let mut loaded = None;
             for &workload in &plan.workloads {
                 bar.set_message(format!("{} on {}", workload.name(), subject.name()));
-                rows.push(measure(&ground, subject, workload, &mut loaded)?);
+                rows[place].push(measure(&ground, subject, workload, &mut loaded)?);
                 bar.inc(1);
             }
         }
-        rounds.push(rows);
+        rounds.push(rows.into_iter().flatten().collect());
     }
     report.rows = report::medians(rounds);
     bar.finish_and_clear();
@@ -168,11 +176,12 @@ fn measure(
     };
     let space = ground.space(workload);
     if workload.only_reads() {
-        // What is advised differs from one workload to the next.
-        if subject == Subject::Advised {
+        // What is advised may differ from one workload to the next.
+        let set_up = subject.options(&ground.plan, workload)?;
+        if loaded.as_ref().is_some_and(|(known, _)| *known != set_up) {
             *loaded = None;
         }
-        let table = load_once(ground, (subject, workload), &space, loaded).map_err(named)?;
+        let table = load_once(ground, set_up, &space, loaded).map_err(named)?;
         let total = read::run(ground, table, &space, workload).map_err(named)?;
         return Row::new(&ground.plan, subject, workload, total, table);
     }
@@ -187,15 +196,14 @@ fn measure(
 /// The table for workloads that only read; filled for the first of them.
 fn load_once<'l>(
     ground: &Ground,
-    (subject, workload): (Subject, Workload),
+    set_up: SetUp,
     space: &Space,
     loaded: &'l mut Loaded,
 ) -> Result<&'l Table, Problem> {
     let table = match loaded.take() {
-        Some(table) => table,
+        Some((_, table)) => table,
         None => {
-            // Others that only read need as much.
-            let table = ground.table(subject, workload)?;
+            let table = ground.build(&set_up)?;
             ground.load(&table, space.present())?;
             if ground.plan.seal {
                 let sealed = table.seal();
@@ -204,7 +212,7 @@ fn load_once<'l>(
             table
         }
     };
-    Ok(loaded.insert(table))
+    Ok(&loaded.insert((set_up, table)).1)
 }
 
 /// Runs a workload that writes; answers with what an extra writer did, too.

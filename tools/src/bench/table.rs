@@ -15,7 +15,7 @@ const ENTRIES_PER_PREFIX: u64 = 16;
 const MOST_BUCKETS: usize = 1_000_000;
 
 /// What a table is told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TableOptions {
     /// Entries that it will have, as far as that is known.
     pub entries: u64,

@@ -370,7 +370,7 @@ faults! {
         killed by ["hash::duplicate_of_the_first"];
     FAULT_HASH_PUBLISH_BEFORE_LINK: "loom",
         "a bucket leads to a node that is not linked yet",
-        killed by ["hash::found_is_in_the_list", "hash::writer_behind_a_new_anchor"];
+        killed by ["hash::found_is_in_the_list"];
     FAULT_VECTOR_NO_BUSY_TAG: "loom",
         "nothing says that a settler is still linking what it took",
         killed by ["vector::two_settlers"];

@@ -69,6 +69,8 @@ fn advice_that_does_not_hold_fails() {
     let mut rows: Vec<Value> = serde_json::from_str(&text).unwrap();
     for row in &mut rows {
         if row["rep"] == "advised" && row["workload"] == "ycsb-c" {
+            // So that no representation is a second measurement of it.
+            row["advice"] = Value::from("vector, bloom 10");
             for field in ["ops_per_sec", "ops_per_sec_min", "ops_per_sec_max"] {
                 row[field] = Value::from(1000.0);
             }
@@ -114,7 +116,7 @@ fn a_described_workload_is_advised_upon_with_reasons() {
     ];
     let loaded = json(&sequential);
     for (field, choice) in [
-        ("representation", "vector".into()),
+        ("representation", "skiplist".into()),
         ("hint", "position".into()),
         ("writers", "concurrent".into()),
         ("shared_prefix", 3.into()),
@@ -126,13 +128,14 @@ fn a_described_workload_is_advised_upon_with_reasons() {
     }
     let (text, _) = assert_status(&sequential, 0);
     for line in [
-        "representation: vector (",
+        "representation: skiplist (",
         "hint: the place",
         "writers: concurrent",
         "write buffer: 204 MiB",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
+    assert_eq!(json(&["--writes=1"])["representation"]["choice"], "vector");
     let refuses = json(&["--writes=1", "--needs_duplicates"]);
     assert_eq!(refuses["representation"]["choice"], "skiplist");
 }
@@ -159,7 +162,7 @@ fn what_is_observed_is_what_was_run() {
         "{text}"
     );
     let (text, _) = assert_status(&["--workload=seekrandom", "--observe", "--entries=2000"], 0);
-    assert!(text.contains("2000 seeks, 2"), "{text}");
+    assert!(text.contains("2000 seeks,"), "{text}");
 }
 
 #[test]

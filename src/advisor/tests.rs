@@ -69,9 +69,10 @@ fn r7_the_representation_is_the_fastest_that_is_possible() {
 #[test]
 fn r7_what_is_not_worth_it_stays_a_skiplist() {
     let mut promised = false;
-    for seeks in 0..400 {
+    for steps in 0..400 {
         let mixed = Workload {
-            seeks: f64::from(seeks),
+            entries: 100_000,
+            steps: f64::from(steps),
             ..lookups()
         };
         let advice = advise(&mixed);

@@ -365,3 +365,30 @@ fn w7_who_is_inside_cannot_switch_and_does_not_wait_for_himself() {
     let _alone = alone.active().exclusive_writer().expect("nobody is inside");
     assert_eq!(ListHandle::new(&list).write(|_| ()), Err(Error::Busy));
 }
+
+#[test]
+fn l2_everything_says_what_it_is() {
+    let list = list();
+    let mut handle = ListHandle::new(&list);
+    assert_eq!(handle.list().options(), ListOptions::default());
+    switch(&list);
+    let id = list.version().immutables()[0].id().to_string();
+    let job = list.pick(None).expect("one waits");
+    let version = Arc::clone(handle.version());
+    let texts = [
+        format!("{job:?}"),
+        format!("{version:?}"),
+        format!("{handle:?}"),
+        format!("{list:?}"),
+    ];
+    assert!(texts.iter().all(|text| text.contains(&id)), "{texts:?}");
+    assert!(format!("{:?}", Sight::at(7)).contains("snapshot: 7"));
+    let alone = version
+        .active()
+        .exclusive_writer()
+        .expect("nobody is inside");
+    let mut other = ListHandle::new(&list);
+    let refused = write_all(&mut [&mut handle, &mut other], |_| ());
+    assert_eq!(refused, Err(Error::Busy));
+    drop(alone);
+}

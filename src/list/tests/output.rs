@@ -401,3 +401,21 @@ fn l5_errors_say_what_failed() {
     assert!(texts[0].contains("table") && texts[1].contains("written"));
     assert!(texts[2].contains("installed"), "{texts:?}");
 }
+
+/// L0: a table of the engine's own is flushed with the others.
+#[test]
+fn l0_a_table_of_the_engine_s_own_is_written() {
+    let engine = Engine::new();
+    engine.put(b"k", b"old");
+    let reservation = engine.sequencer.reserve(1).expect("room");
+    let own = Single(table());
+    let added = own.0.add(reservation.first(), Kind::VALUE, b"k", b"own");
+    added.expect("room");
+    engine
+        .list
+        .ingest(Arc::new(own), table())
+        .expect("not inside");
+    reservation.publish();
+    let stats = engine.flush(None).expect("two tables wait");
+    assert_eq!((stats.tables, stats.entries, stats.hidden), (2, 1, 1));
+}

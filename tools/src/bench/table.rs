@@ -15,7 +15,7 @@ const ENTRIES_PER_PREFIX: u64 = 16;
 const MOST_BUCKETS: usize = 1_000_000;
 
 /// What a table is told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TableOptions {
     /// Entries that it will have, as far as that is known.
     pub entries: u64,
@@ -27,6 +27,8 @@ pub struct TableOptions {
     pub prefix_size: usize,
     /// Leading zero bytes that all keys are said to share.
     pub shared_zeroes: usize,
+    /// Whether reads are counted.
+    pub track_reads: bool,
     /// Whether operands are merged, as sums of 64-bit numbers.
     pub merges: bool,
 }
@@ -52,6 +54,7 @@ pub fn build(rep: Rep, options: &TableOptions) -> Result<Table, Problem> {
         .map_err(|error| Problem::Failure(format!("cannot make a table: {error}")))?;
     let mut builder = MemTable::with_comparator(order)
         .write_buffer_size(options.write_buffer_size)
+        .track_reads(options.track_reads)
         .bloom_size_ratio(options.bloom_size_ratio)
         .prefix_extractor(prefixes)
         .duplicates(rep.strictest());
@@ -80,6 +83,7 @@ mod tests {
             prefix_size: 7,
             shared_zeroes: 0,
             merges: false,
+            track_reads: false,
         };
         let refused = build(Rep::Skiplist, &options);
         assert!(matches!(refused, Err(Problem::Usage(_))));

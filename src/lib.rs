@@ -23,12 +23,14 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod advisor;
 pub mod arena;
 pub mod bloom;
 pub mod codec;
 mod entry;
 mod error;
 mod key;
+pub mod list;
 mod lookup;
 pub mod memtable;
 pub mod merge;
@@ -46,8 +48,8 @@ pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{CorruptKey, Corruption, Error, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
-    PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator, Timestamp,
-    TimestampedComparator, split_timestamp,
+    PrefixExtractor, PrefixMode, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
+    Timestamp, TimestampedComparator, split_timestamp,
 };
 pub use lookup::{Lookup, MergeBase};
 pub use memtable::in_place;

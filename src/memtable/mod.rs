@@ -68,8 +68,8 @@ use crate::arena::{ArenaUsage, ConcurrentArena};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{
-    BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber, Timestamp,
-    without_timestamp,
+    BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, PrefixExtractor, SequenceNumber,
+    Timestamp, without_timestamp,
 };
 use crate::lookup::Lookup;
 use crate::merge::MergeOperator;
@@ -110,6 +110,7 @@ pub struct MemTable<C = BytewiseComparator, R = SkipListRep<C>> {
     max_successive_merges: usize,
     duplicates: DuplicatePolicy,
     filter: Option<Filter>,
+    prefix_extractor: Option<Arc<dyn PrefixExtractor>>,
     tombstones: Tombstones,
     door: Door,
     counters: Counters,

@@ -345,6 +345,17 @@ struct Stress {
     sealed: Mutex<Vec<Arc<MemTable>>>,
     writers: AtomicUsize,
     outcomes: [AtomicU64; 3],
+    /// Futures that were pending when they were dropped, or released just before.
+    dropped: AtomicU64,
+}
+
+/// A writer that ends, be it by a panic: the others do not wait for it.
+struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Stress {
@@ -367,6 +378,7 @@ impl Stress {
 
     /// Fills a table at a time, waits as told, and hands full tables to the flusher.
     fn write(&self, seed: u64) {
+        let _leaving = Leaving(&self.writers);
         let mut random = Random(seed);
         let mut table = self.table();
         let mut sequence = 0;
@@ -383,10 +395,14 @@ impl Stress {
                     self.note(self.manager.stall(Some(soon)));
                 }
                 2 => {
-                    // Given up, waiting or not.
                     let mut future = self.manager.stall_async();
                     let mut context = Context::from_waker(Waker::noop());
-                    let _ = Pin::new(&mut future).poll(&mut context);
+                    match Pin::new(&mut future).poll(&mut context) {
+                        Poll::Ready(outcome) => self.note(outcome),
+                        Poll::Pending => {
+                            self.dropped.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -408,13 +424,16 @@ impl Stress {
                 self.seal(full);
             }
         }
-        drop(table);
-        self.writers.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Hands a table to the flusher, or drops it where so many wait already that another one
+    /// might get no addresses.
     fn seal(&self, table: Arc<MemTable>) {
         table.seal().expect("not inside");
-        self.sealed.lock().unwrap().push(table);
+        let mut sealed = self.sealed.lock().unwrap();
+        if sealed.len() < 100 {
+            sealed.push(table);
+        }
     }
 
     /// Drops sealed tables until all writers are gone.
@@ -462,6 +481,7 @@ fn many_tables_and_writers_that_wait() {
         sealed: Mutex::default(),
         writers: AtomicUsize::new(WRITERS),
         outcomes: Default::default(),
+        dropped: AtomicU64::new(0),
     };
     std::thread::scope(|scope| {
         for seed in 0..WRITERS as u64 {
@@ -479,12 +499,13 @@ fn many_tables_and_writers_that_wait() {
         "{stats:?}"
     );
     assert_eq!(stats.waiting, 0, "{stats:?}");
-    assert!(
-        stats.given_up >= timed_out && stats.waits == released + stats.given_up,
-        "{stats:?}"
-    );
-    for count in [clear, released, timed_out, stats.stalls] {
-        assert!(count > 0, "{clear} {released} {timed_out} {stats:?}");
+    let dropped = stress.dropped.into_inner();
+    let counts = format!("{clear} {released} {timed_out} {dropped} {stats:?}");
+    assert_eq!(stats.waits, released + timed_out + dropped, "{counts}");
+    let given_up = timed_out..=timed_out + dropped;
+    assert!(given_up.contains(&stats.given_up), "{counts}");
+    for count in [clear, released, timed_out, dropped, stats.stalls] {
+        assert!(count > 0, "{counts}");
     }
 }
 
@@ -500,7 +521,7 @@ fn the_holder_of_the_last_handle_has_a_deadline() {
     let clone = builder.clone();
     let table = Arc::new(builder.build().expect("memory"));
     table.add(1, Kind::VALUE, b"k", b"v").expect("memory");
-    let cursor = table.owned_cursor();
+    let cursor = table.owned_iter();
     table.seal().expect("not inside");
     drop(table);
     let released = AtomicBool::new(false);

@@ -57,7 +57,8 @@ pub fn runner(seed: u8, cases: u32, shrinks: u32) -> TestRunner {
     )
 }
 
-fn cases() -> u32 {
+/// How many sequences a test runs.
+pub fn cases() -> u32 {
     number("VERIMEM_CASES", 256)
 }
 

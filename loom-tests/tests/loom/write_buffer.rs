@@ -14,7 +14,7 @@ use verimem::write_buffer::{
     CACHE_STEP, CacheReservation, StallFuture, StallOutcome, WriteBufferManager, WriteBufferOptions,
 };
 use verimem::{Kind, checker};
-use verimem_loom_tests::loom_model::{Bound, Model, check};
+use verimem_loom_tests::loom_model::{Model, check};
 
 use crate::support::{self, spawn};
 
@@ -177,7 +177,8 @@ fn two_frees() {
         let other = Arc::clone(&shared.manager).open();
         other.charge(51);
         let waiter = spawn(&shared, Shared::stall);
-        let freer = spawn(&shared, move |_| other.release(1));
+        let freed = Arc::clone(&other);
+        let freer = spawn(&shared, move |_| freed.release(1));
         shared.held.release(1);
         freer.join().expect("no panic");
         outcomes.note(waiter.join().expect("no panic"));
@@ -188,9 +189,8 @@ fn two_frees() {
 /// W1, W2: another table grows and shrinks meanwhile.
 #[test]
 fn free_beside_a_charge() {
-    let model = Model::new(
+    let model = Model::unbounded(
         "write_buffer::free_beside_a_charge",
-        Bound::Preemptions(4),
         20,
         BOTH,
     );
@@ -288,9 +288,8 @@ fn disable_against_future() {
 /// W2, W4: a future goes to another task while a thread waits beside it.
 #[test]
 fn future_changes_its_task() {
-    let model = Model::new(
+    let model = Model::unbounded(
         "write_buffer::future_changes_its_task",
-        Bound::Preemptions(4),
         20,
         &["moved", "ready"],
     );
@@ -423,9 +422,8 @@ impl CacheReservation for Cache {
 /// W5: two tables grow at the same time, and one of them is dropped.
 #[test]
 fn cache_follows() {
-    let model = Model::new(
+    let model = Model::unbounded(
         "write_buffer::cache_follows",
-        Bound::Preemptions(4),
         20,
         &["[1, 0, 1]", "[1, 2, 1]", "[1]", "[2, 1]"],
     );
@@ -435,9 +433,8 @@ fn cache_follows() {
             cache: Some(cache.clone()),
             ..WriteBufferOptions::default()
         });
-        let other = spawn(&manager, |manager| {
-            Arc::clone(manager).open().charge(CACHE_STEP);
-        });
+        let other = Arc::clone(&manager).open();
+        let other = spawn(&manager, move |_| other.charge(CACHE_STEP));
         let held = Arc::clone(&manager).open();
         held.charge(CACHE_STEP);
         other.join().expect("no panic");
@@ -451,9 +448,8 @@ fn cache_follows() {
 /// W1, W2 (SPEC L1): a table takes a block, is sealed and dropped, and a waiter is released.
 #[test]
 fn table_against_stall() {
-    let model = Model::new(
+    let model = Model::unbounded(
         "write_buffer::table_against_stall",
-        Bound::Preemptions(3),
         20,
         BOTH,
     );
@@ -462,7 +458,8 @@ fn table_against_stall() {
         let builder = support::builder().write_buffer_manager(shared.manager.clone());
         let table = builder.build().expect("a table");
         table.add(1, Kind::VALUE, b"a1", b"v").expect("memory");
-        assert!(shared.manager.should_stall(), "a block is larger");
+        shared.manager.set_buffer_size(1);
+        assert!(shared.manager.should_stall());
         let waiter = spawn(&shared, Shared::stall);
         table.seal().expect("not inside");
         assert_eq!(shared.manager.mutable_memory_usage(), 0, "W1");

@@ -189,11 +189,7 @@ fn two_frees() {
 /// W1, W2: another table grows and shrinks meanwhile.
 #[test]
 fn free_beside_a_charge() {
-    let model = Model::unbounded(
-        "write_buffer::free_beside_a_charge",
-        20,
-        BOTH,
-    );
+    let model = Model::unbounded("write_buffer::free_beside_a_charge", 20, BOTH);
     check(model, |outcomes| {
         let shared = shared(100);
         let waiter = spawn(&shared, Shared::stall);
@@ -448,11 +444,7 @@ fn cache_follows() {
 /// W1, W2 (SPEC L1): a table takes a block, is sealed and dropped, and a waiter is released.
 #[test]
 fn table_against_stall() {
-    let model = Model::unbounded(
-        "write_buffer::table_against_stall",
-        20,
-        BOTH,
-    );
+    let model = Model::unbounded("write_buffer::table_against_stall", 20, BOTH);
     check(model, |outcomes| {
         let shared = shared(0);
         let builder = support::builder().write_buffer_manager(shared.manager.clone());

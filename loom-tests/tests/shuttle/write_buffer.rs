@@ -3,7 +3,7 @@
 //! A waiter that is stranded shows as a deadlock, which shuttle reports.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shuttle::future::block_on;
@@ -45,6 +45,20 @@ fn assert_idle(manager: &WriteBufferManager) {
     assert_eq!(stats.waiting, 0, "W2");
 }
 
+/// Stalls that ended while somebody waited, in all executions: a model without any would
+/// pass for the wrong reason.
+struct Stalls(AtomicU64);
+
+impl Stalls {
+    fn note(&self, manager: &WriteBufferManager) {
+        self.0.fetch_add(manager.stats().stalls, Ordering::Relaxed);
+    }
+
+    fn assert_seen(&self) {
+        assert_ne!(self.0.load(Ordering::Relaxed), 0, "WITNESS: nobody waited");
+    }
+}
+
 /// Remembers the last that it was told.
 #[derive(Debug, Default)]
 struct Cache {
@@ -68,6 +82,7 @@ impl CacheReservation for Cache {
 /// changed, lifted and set again meanwhile.
 #[test]
 fn tables_and_writers() {
+    static STALLS: Stalls = Stalls(AtomicU64::new(0));
     let model = Model {
         name: "write_buffer::tables_and_writers",
         iterations: 5_000,
@@ -105,15 +120,18 @@ fn tables_and_writers() {
         });
         join(writers);
         resizer.join().expect("no panic");
+        STALLS.note(&manager);
         assert_idle(&manager);
         assert_eq!(cache.last.load(Ordering::Relaxed), 0, "W5");
         assert_eq!(manager.stats().given_up, 0, "W3");
     });
+    STALLS.assert_seen();
 }
 
 /// W2, W3: all memory is held by those who wait, each with a deadline.
 #[test]
 fn holders_with_deadlines() {
+    static STALLS: Stalls = Stalls(AtomicU64::new(0));
     let model = Model {
         name: "write_buffer::holders_with_deadlines",
         iterations: 5_000,
@@ -122,10 +140,12 @@ fn holders_with_deadlines() {
     check(model, || {
         let manager = manager(3, None);
         let done = Arc::new(AtomicUsize::new(0));
-        let holders: Vec<_> = (0..3)
-            .map(|writer| {
-                let (held, done) = (budget(&manager), Arc::clone(&done));
-                held.charge(2);
+        let budgets = [(); 3].map(|()| budget(&manager));
+        budgets.iter().for_each(|held| held.charge(2));
+        let holders: Vec<_> = (0..)
+            .zip(budgets)
+            .map(|(writer, held)| {
+                let done = Arc::clone(&done);
                 spawn(&manager, writer, move |manager| {
                     let deadline = checker::Instant::now().checked_add(Duration::from_secs(1));
                     let outcome = manager.stall(deadline);
@@ -148,13 +168,16 @@ fn holders_with_deadlines() {
             "two of them hold too much: two have to give up"
         );
         assert_eq!(stats.waits, 3 - count(StallOutcome::Clear), "W3");
+        STALLS.note(&manager);
         assert_idle(&manager);
     });
+    STALLS.assert_seen();
 }
 
 /// W1, W2 (SPEC L1): real tables are filled, sealed and dropped by writers who wait first.
 #[test]
 fn tables_are_sealed_and_dropped() {
+    static STALLS: Stalls = Stalls(AtomicU64::new(0));
     let model = Model {
         name: "write_buffer::tables_are_sealed_and_dropped",
         iterations: 2_000,
@@ -179,13 +202,16 @@ fn tables_are_sealed_and_dropped() {
             })
             .collect();
         join(writers);
+        STALLS.note(&manager);
         assert_idle(&manager);
     });
+    STALLS.assert_seen();
 }
 
 /// W2, W4, small enough to be exhausted: memory is freed while a thread is about to wait.
 #[test]
 fn waiters_exhausted() {
+    static STALLS: Stalls = Stalls(AtomicU64::new(0));
     let model = Model {
         name: "write_buffer::waiters_exhausted",
         iterations: 1_000,
@@ -198,6 +224,8 @@ fn waiters_exhausted() {
         let waiter = spawn(&manager, 0, |manager| manager.stall(None));
         held.release(1);
         let _ = waiter.join().expect("no panic");
+        STALLS.note(&manager);
         assert_idle(&manager);
     });
+    STALLS.assert_seen();
 }

@@ -15,8 +15,8 @@ mod faults;
 
 pub use core::sync::atomic::Ordering;
 
-pub use faults::{FAULTS, Fault};
 pub(crate) use faults::*;
+pub use faults::{FAULTS, Fault};
 
 /// One atomic access.
 #[derive(Debug)]

@@ -46,10 +46,9 @@ pub(super) fn wait_until<'a, T>(
         return condvar.wait(guard);
     };
     let left = deadline.saturating_duration_since(Instant::now());
-    match condvar.wait_timeout(guard, left) {
-        Ok((guard, _)) => Ok(guard),
-        Err(poisoned) => Err(PoisonError::new(poisoned.into_inner().0)),
-    }
+    let waited = condvar.wait_timeout(guard, left);
+    let (guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    Ok(guard)
 }
 
 /// How many threads the machine runs at a time; 1 when it does not say. Asked

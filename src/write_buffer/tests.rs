@@ -138,7 +138,8 @@ impl WriteBufferManager {
 
 #[test]
 fn q3_every_way_out_of_a_stall_releases_threads_and_futures() {
-    let ways: [fn(&Arc<WriteBufferManager>, &Arc<dyn Budget>); 4] = [
+    type Way = fn(&WriteBufferManager, &dyn Budget);
+    let ways: [Way; 4] = [
         |_, budget| budget.release(1),
         |manager, _| manager.set_buffer_size(101),
         |manager, _| manager.set_buffer_size(0),
@@ -159,7 +160,7 @@ fn q3_every_way_out_of_a_stall_releases_threads_and_futures() {
             manager.set_buffer_size(99); // no way out
             manager.set_buffer_size(100);
             assert_eq!(manager.stats().waiting, 4);
-            way(&manager, &held);
+            way(&manager, &*held);
             threads.map(|thread| thread.join().unwrap())
         });
         assert_eq!(outcomes, [StallOutcome::Released; 3]);
@@ -314,12 +315,15 @@ fn x1_wakers_may_call_back_when_they_are_woken_replaced_and_dropped() {
     assert!(manager.is_idle());
 }
 
+/// What a cache calls back into.
+type Owned = (Weak<WriteBufferManager>, Arc<dyn Budget>);
+
 /// Writes down what it is told; panics or calls back if it was told to.
 #[derive(Debug, Default)]
 struct Recorder {
     told: Mutex<Vec<usize>>,
     panics: AtomicBool,
-    calls_back: Mutex<Option<(Weak<WriteBufferManager>, Arc<dyn Budget>)>>,
+    calls_back: Mutex<Option<Owned>>,
     inside: AtomicUsize,
 }
 

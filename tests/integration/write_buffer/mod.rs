@@ -74,7 +74,7 @@ impl Stress {
         let _leaving = Leaving(&self.writers);
         let mut random = Random(seed);
         let mut table = self.table();
-        let mut sequence = 0;
+        let mut sequence = 0_u64;
         while Instant::now() < self.until {
             match random.below(4) {
                 // The only ones without a deadline; their table is the flusher's first.
@@ -101,7 +101,7 @@ impl Stress {
             }
             for _ in 0..random.below(60) {
                 sequence += 1;
-                let key = (sequence as u64).to_be_bytes();
+                let key = sequence.to_be_bytes();
                 table
                     .add(sequence, Kind::VALUE, &key, &[7; 500])
                     .expect("memory");

@@ -1,6 +1,7 @@
-//! The write-buffer manager: sequences beside a reference model, and real threads.
+//! The write-buffer manager: sequences beside a reference model, tables and lists, and real threads.
 
 mod sequences;
+mod tables;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -214,6 +214,12 @@ fn q3_a_future_is_woken_by_its_last_waker_and_not_after_its_drop() {
         (stats.waiting, stats.waits, stats.given_up, stats.stalls),
         (0, 4, 2, 1)
     );
+    held.charge(1); // the slot of the third is as new
+    let mut next = manager.stall_async();
+    assert_eq!(poll(&mut next, &waker), Poll::Pending);
+    held.release(1);
+    assert_eq!(reused.0.load(SeqCst), 2);
+    assert_eq!(poll(&mut next, &waker), Poll::Ready(StallOutcome::Released));
 }
 
 #[test]

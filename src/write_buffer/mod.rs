@@ -54,7 +54,7 @@
 //! });
 //! let table = MemTable::builder().write_buffer_manager(manager.clone()).build()?;
 //! assert_eq!(manager.stall(None), StallOutcome::Clear);
-//! table.add(1, Kind::VALUE, b"key", b"value")?; // takes a block, which is larger
+//! table.add(1, Kind::VALUE, b"key", &[0; 1 << 16])?; // is all that there may be
 //! let soon = Instant::now() + Duration::from_millis(1);
 //! assert_eq!(manager.stall(Some(soon)), StallOutcome::TimedOut);
 //!

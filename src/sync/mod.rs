@@ -17,8 +17,8 @@
 //!   one site through the environment, so that one binary covers every mutant;
 //! - **faults**: named logic errors that a checker build can switch on, to show
 //!   that the suites notice them;
-//! - the random source, the thread's index, back-off, block allocation, work on
-//!   several threads, and prefetching.
+//! - the random source, the clock, the thread's index, back-off, block allocation,
+//!   work on several threads, and prefetching.
 
 pub mod ledger;
 

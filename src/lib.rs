@@ -24,6 +24,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod arena;
+pub mod batch;
 pub mod bloom;
 pub mod codec;
 mod entry;
@@ -41,6 +42,7 @@ mod timed_value;
 mod tombstones;
 mod visibility;
 
+pub use batch::{WriteBatch, WriteBatchRef};
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{CorruptKey, Corruption, Error, Result};
 pub use key::{

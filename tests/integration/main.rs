@@ -27,3 +27,4 @@ mod sequences;
 mod threads;
 mod varint;
 mod walks;
+mod write_batch;

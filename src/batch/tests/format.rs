@@ -6,7 +6,12 @@ use std::vec::Vec;
 use super::*;
 use crate::error::Damage;
 
-fn entry(column_family: u32, kind: Kind, user_key: &'static [u8], value: &'static [u8]) -> Record<'static> {
+fn entry(
+    column_family: u32,
+    kind: Kind,
+    user_key: &'static [u8],
+    value: &'static [u8],
+) -> Record<'static> {
     Record::Entry(BatchEntry {
         column_family,
         kind,
@@ -26,21 +31,69 @@ fn one(count: u8, record: &[u8]) -> Vec<u8> {
 fn w3_golden_bytes_of_every_record() {
     let golden: [(u8, Record<'_>, &[u8]); 25] = [
         (1, entry(0, Kind::DELETION, b"k", b""), b"\x00\x01k"),
-        (1, entry(300, Kind::DELETION, b"k", b""), b"\x04\xAC\x02\x01k"),
+        (
+            1,
+            entry(300, Kind::DELETION, b"k", b""),
+            b"\x04\xAC\x02\x01k",
+        ),
         (1, entry(0, Kind::VALUE, b"k", b"vw"), b"\x01\x01k\x02vw"),
-        (1, entry(300, Kind::VALUE, b"k", b""), b"\x05\xAC\x02\x01k\x00"),
+        (
+            1,
+            entry(300, Kind::VALUE, b"k", b""),
+            b"\x05\xAC\x02\x01k\x00",
+        ),
         (1, entry(0, Kind::MERGE, b"", b"+1"), b"\x02\x00\x02+1"),
-        (1, entry(1, Kind::MERGE, b"k", b"+1"), b"\x06\x01\x01k\x02+1"),
+        (
+            1,
+            entry(1, Kind::MERGE, b"k", b"+1"),
+            b"\x06\x01\x01k\x02+1",
+        ),
         (1, entry(0, Kind::SINGLE_DELETION, b"k", b""), b"\x07\x01k"),
-        (1, entry(127, Kind::SINGLE_DELETION, b"k", b""), b"\x08\x7F\x01k"),
-        (1, entry(0, Kind::RANGE_DELETION, b"a", b"b"), b"\x0F\x01a\x01b"),
-        (1, entry(128, Kind::RANGE_DELETION, b"a", b"b"), b"\x0E\x80\x01\x01a\x01b"),
-        (1, entry(0, Kind::BLOB_INDEX, b"k", b"blob"), b"\x11\x01k\x04blob"),
-        (1, entry(u32::MAX, Kind::BLOB_INDEX, b"k", b"blob"), b"\x10\xFF\xFF\xFF\xFF\x0F\x01k\x04blob"),
-        (1, entry(0, Kind::WIDE_COLUMN_ENTITY, b"k", b"cols"), b"\x16\x01k\x04cols"),
-        (1, entry(2, Kind::WIDE_COLUMN_ENTITY, b"k", b"cols"), b"\x17\x02\x01k\x04cols"),
-        (1, entry(0, Kind::VALUE_PREFERRED_SEQNO, b"k", b"v\x10\0\0\0\0\0\0\0"), b"\x18\x01k\x09v\x10\0\0\0\0\0\0\0"),
-        (1, entry(2, Kind::VALUE_PREFERRED_SEQNO, b"k", b"\x10\0\0\0\0\0\0\0"), b"\x19\x02\x01k\x08\x10\0\0\0\0\0\0\0"),
+        (
+            1,
+            entry(127, Kind::SINGLE_DELETION, b"k", b""),
+            b"\x08\x7F\x01k",
+        ),
+        (
+            1,
+            entry(0, Kind::RANGE_DELETION, b"a", b"b"),
+            b"\x0F\x01a\x01b",
+        ),
+        (
+            1,
+            entry(128, Kind::RANGE_DELETION, b"a", b"b"),
+            b"\x0E\x80\x01\x01a\x01b",
+        ),
+        (
+            1,
+            entry(0, Kind::BLOB_INDEX, b"k", b"blob"),
+            b"\x11\x01k\x04blob",
+        ),
+        (
+            1,
+            entry(u32::MAX, Kind::BLOB_INDEX, b"k", b"blob"),
+            b"\x10\xFF\xFF\xFF\xFF\x0F\x01k\x04blob",
+        ),
+        (
+            1,
+            entry(0, Kind::WIDE_COLUMN_ENTITY, b"k", b"cols"),
+            b"\x16\x01k\x04cols",
+        ),
+        (
+            1,
+            entry(2, Kind::WIDE_COLUMN_ENTITY, b"k", b"cols"),
+            b"\x17\x02\x01k\x04cols",
+        ),
+        (
+            1,
+            entry(0, Kind::VALUE_PREFERRED_SEQNO, b"k", b"v\x10\0\0\0\0\0\0\0"),
+            b"\x18\x01k\x09v\x10\0\0\0\0\0\0\0",
+        ),
+        (
+            1,
+            entry(2, Kind::VALUE_PREFERRED_SEQNO, b"k", b"\x10\0\0\0\0\0\0\0"),
+            b"\x19\x02\x01k\x08\x10\0\0\0\0\0\0\0",
+        ),
         (0, Record::LogData(b"blob"), b"\x03\x04blob"),
         (0, Record::BeginPrepare, b"\x09"),
         (0, Record::EndPrepare { xid: b"tx" }, b"\x0A\x02tx"),
@@ -49,7 +102,14 @@ fn w3_golden_bytes_of_every_record() {
         (0, Record::Noop, b"\x0D"),
         (0, Record::BeginPersistedPrepare, b"\x12"),
         (0, Record::BeginUnprepare, b"\x13"),
-        (0, Record::CommitWithTimestamp { timestamp: b"now", xid: b"tx" }, b"\x15\x03now\x02tx"),
+        (
+            0,
+            Record::CommitWithTimestamp {
+                timestamp: b"now",
+                xid: b"tx",
+            },
+            b"\x15\x03now\x02tx",
+        ),
     ];
     for (count, record, bytes) in golden {
         let bytes = one(count, bytes);
@@ -83,7 +143,10 @@ fn w3_a_time_lies_behind_its_value() {
 fn w3_padded_varints_are_read() {
     let bytes = one(1, b"\x05\x80\x00\x81\x00k\x81\x80\x80\x80\x00v");
     let batch = WriteBatchRef::from_bytes(&bytes).unwrap();
-    assert_eq!(batch.records().next(), Some(entry(0, Kind::VALUE, b"k", b"v")));
+    assert_eq!(
+        batch.records().next(),
+        Some(entry(0, Kind::VALUE, b"k", b"v"))
+    );
     let mut again = WriteBatch::new();
     again.append(batch).unwrap();
     assert_eq!(again.as_bytes()[12..], bytes[12..], "appended as they are");
@@ -117,16 +180,31 @@ fn w3_damage_is_named() {
         (one(1, b"\x00"), bad(0x00, "key", short)),
         (one(1, b"\x00\x02k"), bad(0x00, "key", short)),
         (one(1, b"\x01\x01k"), bad(0x01, "value", short)),
-        (one(1, b"\x01\x80\x80\x80\x80\x80\x00k"), bad(0x01, "key", varint)),
-        (one(1, b"\x01\xFF\xFF\xFF\xFF\x10k"), bad(0x01, "key", varint)),
-        (one(1, b"\x01\xFF\xFF\xFF\xFF\x0Fk"), bad(0x01, "key", short)),
+        (
+            one(1, b"\x01\x80\x80\x80\x80\x80\x00k"),
+            bad(0x01, "key", varint),
+        ),
+        (
+            one(1, b"\x01\xFF\xFF\xFF\xFF\x10k"),
+            bad(0x01, "key", varint),
+        ),
+        (
+            one(1, b"\x01\xFF\xFF\xFF\xFF\x0Fk"),
+            bad(0x01, "key", short),
+        ),
         (one(1, b"\x02\x01k\x05op"), bad(0x02, "operand", short)),
         (one(1, b"\x05\xFF"), bad(0x05, "column family", short)),
-        (one(1, b"\x05\xFF\xFF\xFF\xFF\xFF"), bad(0x05, "column family", varint)),
+        (
+            one(1, b"\x05\xFF\xFF\xFF\xFF\xFF"),
+            bad(0x05, "column family", varint),
+        ),
         (one(1, b"\x0F\x01k"), bad(0x0F, "end of the range", short)),
         (one(1, b"\x18\x01k\x077 bytes"), bad(0x18, "time", short)),
         (one(0, b"\x03\x05blob"), bad(0x03, "log data", short)),
-        (one(0, b"\x15\x02now\x02tx"), bad(0x15, "name of the transaction", short)),
+        (
+            one(0, b"\x15\x02now\x02tx"),
+            bad(0x15, "name of the transaction", short),
+        ),
         (one(0, b"\x15"), bad(0x15, "timestamp", short)),
     ];
     for (bytes, damage) in damaged {
@@ -140,10 +218,22 @@ fn w3_damage_is_named() {
         assert_eq!(read, Err(Corruption::Truncated { what }.into()));
     }
     let messages = [
-        (unknown(0x14), "corruption: unknown record type 0x14 at byte 12 of a write batch"),
-        (bad(0x01, "key", short), "corruption: truncated key in the record of type 0x01 at byte 12 of a write batch"),
-        (bad(0x01, "key", varint), "corruption: malformed varint of the key in the record of type 0x01 at byte 12 of a write batch"),
-        (claimed(1, 2), "corruption: a write batch of 2 entries says that they are 1"),
+        (
+            unknown(0x14),
+            "corruption: unknown record type 0x14 at byte 12 of a write batch",
+        ),
+        (
+            bad(0x01, "key", short),
+            "corruption: truncated key in the record of type 0x01 at byte 12 of a write batch",
+        ),
+        (
+            bad(0x01, "key", varint),
+            "corruption: malformed varint of the key in the record of type 0x01 at byte 12 of a write batch",
+        ),
+        (
+            claimed(1, 2),
+            "corruption: a write batch of 2 entries says that they are 1",
+        ),
     ];
     for (damage, message) in messages {
         assert_eq!(damage.to_string(), message);

@@ -126,19 +126,30 @@ fn w3_lengths_over_the_limits_are_named() {
     let long = vec![0u8; (1 << 32) + 1];
     let (key_limit, value_limit) = (u32::MAX as usize - 8, u32::MAX as usize);
     let too_long = |length, limit| Err(Error::KeyTooLarge { length, limit });
-    let too_large = |length| Err(Error::ValueTooLarge {
-        length,
-        limit: value_limit,
-    });
+    let too_large = |length| {
+        Err(Error::ValueTooLarge {
+            length,
+            limit: value_limit,
+        })
+    };
     let mut batch = WriteBatch::new();
     let key = &long[..=key_limit];
     assert_eq!(batch.put(key, b""), too_long(key_limit + 1, key_limit));
     assert_eq!(batch.delete_cf(1, key), too_long(key_limit + 1, key_limit));
-    assert_eq!(batch.delete_range(key, b""), too_long(key_limit + 1, key_limit));
-    assert_eq!(batch.delete_range(b"", key), too_long(key_limit + 1, key_limit));
+    assert_eq!(
+        batch.delete_range(key, b""),
+        too_long(key_limit + 1, key_limit)
+    );
+    assert_eq!(
+        batch.delete_range(b"", key),
+        too_long(key_limit + 1, key_limit)
+    );
     assert_eq!(batch.merge(b"", &long), too_large(long.len()));
     assert_eq!(batch.put_log_data(&long), too_large(long.len()));
-    assert_eq!(batch.add(&Record::Commit { xid: &long }), too_large(long.len()));
+    assert_eq!(
+        batch.add(&Record::Commit { xid: &long }),
+        too_large(long.len())
+    );
     let (timestamp, xid) = (&b""[..], &long[..]);
     let record = Record::CommitWithTimestamp { timestamp, xid };
     assert_eq!(batch.add(&record), too_large(long.len()));
@@ -159,7 +170,12 @@ fn w3_no_record_for_what_the_format_has_none_for() {
             value,
         })
     };
-    for kind in [Kind::DELETION_WITH_TIMESTAMP, Kind(0x03), Kind(0x05), Kind(0x80)] {
+    for kind in [
+        Kind::DELETION_WITH_TIMESTAMP,
+        Kind(0x03),
+        Kind(0x05),
+        Kind(0x80),
+    ] {
         let refused = batch.add(&entry(kind, b""));
         assert!(matches!(refused, Err(Error::Unsupported(_))), "{kind:?}");
     }
@@ -194,7 +210,12 @@ fn w3_debug_says_what_a_batch_is() {
         let expected = if shown.starts_with("BatchInserter") {
             vec!["exclusive: true", "reserve: false"]
         } else {
-            vec!["sequence: 7", "count: 1", "SingleDeletion", "BeginUnprepare"]
+            vec![
+                "sequence: 7",
+                "count: 1",
+                "SingleDeletion",
+                "BeginUnprepare",
+            ]
         };
         for part in expected {
             assert!(shown.contains(part), "{shown}");

@@ -65,6 +65,7 @@
 //! The format and the rules are those of RocksDB's `db/write_batch.cc` and `db/dbformat.h`, at
 //! 11.8; LevelDB's `db/write_batch.cc` has the first two records.
 
+mod families;
 mod format;
 mod insert;
 mod operations;
@@ -73,7 +74,8 @@ mod record;
 mod tests;
 mod view;
 
-pub use insert::{BatchInserter, ColumnFamilyMemTables, InsertError, Inserted};
+pub use families::ColumnFamilyMemTables;
+pub use insert::{BatchInserter, InsertError, Inserted};
 pub use record::{BatchEntry, Contents, DEFAULT_COLUMN_FAMILY, Record};
 pub use view::{Records, WriteBatchRef};
 

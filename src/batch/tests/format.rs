@@ -26,10 +26,12 @@ fn one(count: u8, record: &[u8]) -> Vec<u8> {
     [&header[..], record].concat()
 }
 
+/// How many entries, a record, and its bytes.
+type Golden = (u8, Record<'static>, &'static [u8]);
+
 /// 300 as a varint is AC 02.
-#[test]
-fn w3_golden_bytes_of_every_record() {
-    let golden: [(u8, Record<'_>, &[u8]); 25] = [
+fn golden_entries() -> [Golden; 16] {
+    [
         (1, entry(0, Kind::DELETION, b"k", b""), b"\x00\x01k"),
         (
             1,
@@ -94,24 +96,32 @@ fn w3_golden_bytes_of_every_record() {
             entry(2, Kind::VALUE_PREFERRED_SEQNO, b"k", b"\x10\0\0\0\0\0\0\0"),
             b"\x19\x02\x01k\x08\x10\0\0\0\0\0\0\0",
         ),
-        (0, Record::LogData(b"blob"), b"\x03\x04blob"),
-        (0, Record::BeginPrepare, b"\x09"),
-        (0, Record::EndPrepare { xid: b"tx" }, b"\x0A\x02tx"),
-        (0, Record::Commit { xid: b"tx" }, b"\x0B\x02tx"),
-        (0, Record::Rollback { xid: b"tx" }, b"\x0C\x02tx"),
-        (0, Record::Noop, b"\x0D"),
-        (0, Record::BeginPersistedPrepare, b"\x12"),
-        (0, Record::BeginUnprepare, b"\x13"),
-        (
-            0,
-            Record::CommitWithTimestamp {
-                timestamp: b"now",
-                xid: b"tx",
-            },
-            b"\x15\x03now\x02tx",
-        ),
-    ];
-    for (count, record, bytes) in golden {
+    ]
+}
+
+const GOLDEN_MARKERS: [Golden; 9] = [
+    (0, Record::LogData(b"blob"), b"\x03\x04blob"),
+    (0, Record::BeginPrepare, b"\x09"),
+    (0, Record::EndPrepare { xid: b"tx" }, b"\x0A\x02tx"),
+    (0, Record::Commit { xid: b"tx" }, b"\x0B\x02tx"),
+    (0, Record::Rollback { xid: b"tx" }, b"\x0C\x02tx"),
+    (0, Record::Noop, b"\x0D"),
+    (0, Record::BeginPersistedPrepare, b"\x12"),
+    (0, Record::BeginUnprepare, b"\x13"),
+    (
+        0,
+        Record::CommitWithTimestamp {
+            timestamp: b"now",
+            xid: b"tx",
+        },
+        b"\x15\x03now\x02tx",
+    ),
+];
+
+#[test]
+fn w3_golden_bytes_of_every_record() {
+    let entries = golden_entries();
+    for (count, record, bytes) in entries.into_iter().chain(GOLDEN_MARKERS) {
         let bytes = one(count, bytes);
         let mut batch = WriteBatch::new();
         batch.set_sequence(0x01_0203_0405).unwrap();
@@ -217,21 +227,38 @@ fn w3_damage_is_named() {
         let read = WriteBatchRef::from_bytes(&[0; HEADER_LEN][..length]).map(|_| ());
         assert_eq!(read, Err(Corruption::Truncated { what }.into()));
     }
+}
+
+#[test]
+fn w3_damage_has_a_message() {
+    let bad = |damage| Corruption::BadRecord {
+        record_type: 0x01,
+        offset: 12,
+        field: "key",
+        damage,
+    };
     let messages = [
         (
-            unknown(0x14),
-            "corruption: unknown record type 0x14 at byte 12 of a write batch",
+            Corruption::UnknownRecord {
+                record_type: 0x14,
+                offset: 13,
+            },
+            "corruption: unknown record type 0x14 at byte 13 of a write batch",
         ),
         (
-            bad(0x01, "key", short),
+            bad(Damage::Truncated),
             "corruption: truncated key in the record of type 0x01 at byte 12 of a write batch",
         ),
         (
-            bad(0x01, "key", varint),
-            "corruption: malformed varint of the key in the record of type 0x01 at byte 12 of a write batch",
+            bad(Damage::BadVarint),
+            "corruption: malformed varint of the key in the record of type 0x01 \
+             at byte 12 of a write batch",
         ),
         (
-            claimed(1, 2),
+            Corruption::BadCount {
+                claimed: 1,
+                found: 2,
+            },
             "corruption: a write batch of 2 entries says that they are 1",
         ),
     ];

@@ -23,6 +23,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod advisor;
 pub mod arena;
 pub mod batch;
 pub mod bloom;
@@ -30,6 +31,7 @@ pub mod codec;
 mod entry;
 mod error;
 mod key;
+pub mod list;
 mod lookup;
 pub mod memtable;
 pub mod merge;
@@ -47,8 +49,8 @@ pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
 pub use error::{CorruptKey, Corruption, Error, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
-    PrefixExtractor, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator, Timestamp,
-    TimestampedComparator, split_timestamp,
+    PrefixExtractor, PrefixMode, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,
+    Timestamp, TimestampedComparator, split_timestamp,
 };
 pub use lookup::{Lookup, MergeBase};
 pub use memtable::in_place;

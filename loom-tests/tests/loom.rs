@@ -15,6 +15,8 @@ mod checker;
 mod hash;
 #[path = "loom/in_place.rs"]
 mod in_place;
+#[path = "loom/list.rs"]
+mod list;
 #[path = "loom/memtable.rs"]
 mod memtable;
 #[path = "loom/merges.rs"]

@@ -8,6 +8,7 @@ use crate::answer::kind;
 use crate::choice::{KeyChoice, SequenceChoice, SightChoice, SnapshotChoice, TimeChoice};
 use crate::key::{Key, Value};
 use crate::many::{Bulk, Keys, Leg};
+use crate::prefix::PrefixMode;
 
 /// Hints before this one are for all keys; this one and the next have one per prefix.
 pub const PREFIX_HINTS: u8 = 4;
@@ -278,6 +279,8 @@ pub enum Cursor {
     Internal {
         /// Holds the table itself.
         owned: bool,
+        /// What prefixes are to it.
+        mode: PrefixMode,
     },
     /// Over the visible keys.
     Visible {
@@ -291,6 +294,8 @@ pub enum Cursor {
         /// The last key.
         #[arbitrary(with = bound)]
         upper: Bound<Key>,
+        /// What prefixes are to it.
+        mode: PrefixMode,
     },
 }
 

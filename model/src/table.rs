@@ -7,6 +7,7 @@ use std::ops::Bound;
 use crate::answer::{Added, Answer, Base, Counters, Duplicates, Entry, Refusal, kind};
 use crate::merging::{MergeRefusal, Merged, Merging};
 use crate::order::{Order, Place};
+use crate::prefix::{PrefixMode, Prefixes};
 use crate::ranges::{Fragment, Ranges};
 use crate::sight::{MAX_SEQUENCE, Sight};
 use crate::stamp::{Layout, Version};
@@ -20,6 +21,8 @@ pub struct View {
     pub lower: Bound<Vec<u8>>,
     /// The last key.
     pub upper: Bound<Vec<u8>>,
+    /// What prefixes are to it.
+    pub mode: PrefixMode,
 }
 
 impl View {
@@ -30,6 +33,7 @@ impl View {
             sight: Sight::at(snapshot),
             lower: Bound::Unbounded,
             upper: Bound::Unbounded,
+            mode: PrefixMode::TotalOrder,
         }
     }
 }
@@ -42,6 +46,7 @@ pub struct ModelMemTable {
     entries: BTreeMap<Place, (u8, Vec<u8>)>,
     ranges: Ranges,
     merging: Merging,
+    prefixes: Prefixes,
     max_successive_merges: usize,
     sealed: bool,
 }
@@ -88,6 +93,19 @@ impl ModelMemTable {
     pub fn merging(mut self, merging: Merging, max_successive_merges: usize) -> Self {
         (self.merging, self.max_successive_merges) = (merging, max_successive_merges);
         self
+    }
+
+    /// The same table, whose keys have such prefixes.
+    #[must_use]
+    pub fn prefixes(mut self, prefixes: Prefixes) -> Self {
+        self.prefixes = prefixes;
+        self
+    }
+
+    /// The prefix of a key without a timestamp.
+    #[must_use]
+    pub fn prefix_of<'k>(&self, bare: &'k [u8]) -> Option<&'k [u8]> {
+        self.prefixes.of(bare)
     }
 
     /// The order of its user keys, and their timestamps.

@@ -16,7 +16,7 @@ impl<'s> Slot<'s> {
     /// Nowhere.
     pub(crate) fn new(ours: &'s dyn Subject, rocks: &'s Rocks) -> Self {
         Self {
-            ours: ours.internal(false),
+            ours: ours.internal(false, verimem_model::PrefixMode::TotalOrder),
             rocks: rocks.iter(),
         }
     }

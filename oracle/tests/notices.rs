@@ -100,10 +100,12 @@ fn g2_what_is_explained_is_counted() {
     assert_eq!(totals.explained[&Why::NoOperator], totals.explained());
 }
 
-/// Planted bugs of operations that are not compared with RocksDB's: bounds, samples, estimates,
+/// Planted bugs of operations that are not compared with RocksDB's: bounds, prefixes, samples, estimates,
 /// folding while writing, other policies for duplicates, and what a configuration plants; or of
 /// those that have runs of their own: timestamps, and checksums that are handed in.
-const NOT_COMPARED: [Fault; 17] = [
+const NOT_COMPARED: [Fault; 19] = [
+    Fault::PrefixLeft,
+    Fault::AutoKeepsToPrefix,
     Fault::InclusiveBound,
     Fault::FoldsLate,
     Fault::RangeCountsEnd,

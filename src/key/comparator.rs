@@ -60,6 +60,22 @@ pub trait Comparator: Send + Sync + 'static {
     /// The name under which an engine remembers the order.
     fn name(&self) -> &str;
 
+    /// True only if the keys from `prefix` on and before `next`, all without timestamps, are
+    /// those that begin with `prefix`. Default: false, which is always right.
+    ///
+    /// RocksDB's `IsSameLengthImmediateSuccessor` also says so of `a\xFF` and `b\0`,
+    /// where the shorter key `b` lies between.
+    ///
+    /// ```
+    /// use verimem::{BytewiseComparator, Comparator};
+    /// assert!(BytewiseComparator.is_prefix_successor(b"user1", b"user2"));
+    /// assert!(!BytewiseComparator.is_prefix_successor(b"user1", b"user3"));
+    /// ```
+    fn is_prefix_successor(&self, prefix: &[u8], next: &[u8]) -> bool {
+        let _ = (prefix, next);
+        false
+    }
+
     /// A number that orders keys coarsely; only asked if [`BYTE_PREFIX`](Self::BYTE_PREFIX).
     fn prefix(&self, user_key: &[u8]) -> u32 {
         let _ = user_key;
@@ -101,6 +117,17 @@ impl Comparator for BytewiseComparator {
 
     fn name(&self) -> &str {
         "leveldb.BytewiseComparator"
+    }
+
+    /// When they differ in the last byte only, by one. What lies between is not shorter than
+    /// `prefix`, since it would differ from both before that byte.
+    fn is_prefix_successor(&self, prefix: &[u8], next: &[u8]) -> bool {
+        match (prefix.split_last(), next.split_last()) {
+            (Some((last, rest)), Some((after, same))) => {
+                rest == same && last.checked_add(1) == Some(*after)
+            }
+            _ => false,
+        }
     }
 
     #[inline]

@@ -10,7 +10,7 @@ mod timestamp;
 
 pub use comparator::{BytewiseComparator, Comparator, ReverseBytewiseComparator};
 pub use kind::Kind;
-pub use prefix::{CappedPrefix, FixedPrefix, PrefixExtractor};
+pub use prefix::{CappedPrefix, FixedPrefix, PrefixExtractor, PrefixMode};
 pub use shared::SharedPrefixComparator;
 pub use timestamp::{Timestamp, TimestampedComparator, split_timestamp};
 pub(crate) use timestamp::{Version, with_timestamp, without_timestamp};

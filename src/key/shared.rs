@@ -85,6 +85,10 @@ impl Comparator for SharedPrefixComparator {
         BytewiseComparator.name()
     }
 
+    fn is_prefix_successor(&self, prefix: &[u8], next: &[u8]) -> bool {
+        BytewiseComparator.is_prefix_successor(prefix, next)
+    }
+
     /// Keys before all that share the prefix have the least prefix, keys after
     /// them the greatest.
     #[inline]

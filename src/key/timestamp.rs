@@ -120,6 +120,10 @@ impl<C: Comparator, const N: usize> Comparator for TimestampedComparator<C, N> {
         &self.name
     }
 
+    fn is_prefix_successor(&self, prefix: &[u8], next: &[u8]) -> bool {
+        self.keys.is_prefix_successor(prefix, next)
+    }
+
     #[inline]
     fn prefix(&self, user_key: &[u8]) -> u32 {
         self.keys.prefix(without_timestamp::<Self>(user_key))

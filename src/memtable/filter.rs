@@ -2,11 +2,13 @@
 
 use smallvec::SmallVec;
 
+use super::MemTable;
 use super::reader::GROUP;
 use crate::arena::Budget;
 use crate::bloom::Bloom;
 use crate::error::{Error, Result};
-use crate::key::PrefixExtractor;
+use crate::key::{Comparator, PrefixExtractor};
+use crate::rep::MemTableRep;
 use crate::sync::{Arc, random_u64};
 
 /// Probes per key: about the best for 10 bits per key.
@@ -116,6 +118,12 @@ impl Filter {
             .is_some_and(|(bloom, part)| !bloom.may_contain(part))
     }
 
+    /// False when the table has no entry with the prefix that happened before.
+    pub(super) fn may_have_prefix(&self, prefix: &[u8]) -> bool {
+        let prefixes = self.prefixes.as_ref();
+        prefixes.is_none_or(|(bloom, _)| bloom.may_contain(prefix))
+    }
+
     /// For each of the keys, whether the table may have it: all lines are asked for before
     /// the first is looked at.
     pub(super) fn admit<'k>(
@@ -143,6 +151,20 @@ impl Filter {
         }
         let (bloom, extractor) = self.prefixes.as_ref()?;
         Some((bloom, extractor.transform(user_key)?))
+    }
+}
+
+impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
+    /// What takes the prefixes of keys, if the table was told.
+    #[must_use]
+    pub fn prefix_extractor(&self) -> Option<&dyn PrefixExtractor> {
+        self.prefix_extractor.as_deref()
+    }
+
+    /// False when it is known that no entry has the prefix.
+    pub(super) fn may_have_prefix(&self, prefix: &[u8]) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| filter.may_have_prefix(prefix))
     }
 }
 

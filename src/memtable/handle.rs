@@ -1,7 +1,7 @@
 //! Tables as what cursors hold on to.
 
 use super::MemTable;
-use crate::key::Comparator;
+use crate::key::{Comparator, PrefixExtractor};
 use crate::rep::{Handle, MemTableRep, ReadObserver, Sealed};
 use crate::sync::Arc;
 use crate::tombstones::Tombstones;
@@ -19,6 +19,16 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> Handle for &MemTable<C, R> {
     #[inline(always)]
     fn observer(&self) -> Option<&dyn ReadObserver> {
         MemTable::observer(self)
+    }
+
+    #[inline(always)]
+    fn prefix_extractor(&self) -> Option<&dyn PrefixExtractor> {
+        MemTable::prefix_extractor(self)
+    }
+
+    #[inline(always)]
+    fn may_have_prefix(&self, prefix: &[u8]) -> bool {
+        MemTable::may_have_prefix(self, prefix)
     }
 
     #[inline(always)]
@@ -40,6 +50,16 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> Handle for Arc<MemTable<C, R
     #[inline(always)]
     fn observer(&self) -> Option<&dyn ReadObserver> {
         MemTable::observer(self)
+    }
+
+    #[inline(always)]
+    fn prefix_extractor(&self) -> Option<&dyn PrefixExtractor> {
+        MemTable::prefix_extractor(self)
+    }
+
+    #[inline(always)]
+    fn may_have_prefix(&self, prefix: &[u8]) -> bool {
+        MemTable::may_have_prefix(self, prefix)
     }
 
     #[inline(always)]

@@ -69,8 +69,8 @@ use crate::arena::{ArenaUsage, ConcurrentArena};
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{
-    BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber, Timestamp,
-    without_timestamp,
+    BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, PrefixExtractor, SequenceNumber,
+    Timestamp, without_timestamp,
 };
 use crate::lookup::Lookup;
 use crate::merge::MergeOperator;
@@ -111,6 +111,7 @@ pub struct MemTable<C = BytewiseComparator, R = SkipListRep<C>> {
     max_successive_merges: usize,
     duplicates: DuplicatePolicy,
     filter: Option<Filter>,
+    prefix_extractor: Option<Arc<dyn PrefixExtractor>>,
     tombstones: Tombstones,
     door: Door,
     counters: Counters,

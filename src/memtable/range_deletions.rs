@@ -6,7 +6,7 @@ use super::MemTable;
 use crate::error::Result;
 use crate::key::{Comparator, SequenceNumber, Timestamp};
 use crate::rep::MemTableRep;
-use crate::tombstones::{Part, RangeDeletions};
+use crate::tombstones::{Fragment, Part, RangeDeletions};
 
 impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// Deletes all keys from `begin` on and before `end`, as of `sequence` (SPEC D1): a
@@ -32,6 +32,28 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> MemTable<C, R> {
     /// As for [`Writer::delete_range`](super::Writer::delete_range) and [`writer`](Self::writer).
     pub fn delete_range(&self, sequence: SequenceNumber, begin: &[u8], end: &[u8]) -> Result<()> {
         self.writer()?.delete_range(sequence, begin, end)
+    }
+
+    /// All range deletions as they were added, by where they begin, of one place the newest first:
+    /// they may overlap. O(n log n).
+    ///
+    /// ```
+    /// use verimem::MemTable;
+    ///
+    /// let table = MemTable::builder().build()?;
+    /// table.delete_range(1, b"a", b"m")?;
+    /// table.delete_range(2, b"a", b"e")?;
+    /// let all = table.all_range_deletions()?;
+    /// let found: Vec<_> = all.iter().map(|one| (one.begin, one.end, one.sequence)).collect();
+    /// assert_eq!(found, [(&b"a"[..], &b"e"[..], 2), (b"a", b"m", 1)]);
+    /// # Ok::<(), verimem::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    pub fn all_range_deletions(&self) -> Result<Vec<Fragment<'_>>> {
+        self.tombstones.singles(self.comparator())
     }
 
     /// What is deleted by the range deletions with such sequence numbers, as ascending

@@ -1,5 +1,8 @@
 //! Iteration over the user keys that a snapshot sees.
 
+mod bounds;
+mod prefix;
+
 use core::fmt;
 use core::ops::Bound;
 
@@ -10,13 +13,14 @@ use super::steer::{
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{
-    Comparator, MAX_SEQUENCE_NUMBER, SequenceNumber, Timestamp, Version, split_timestamp,
-    without_timestamp,
+    Comparator, MAX_SEQUENCE_NUMBER, PrefixMode, SequenceNumber, Timestamp, Version,
+    split_timestamp, without_timestamp,
 };
 use crate::lookup::Lookup;
 use crate::rep::{Cursor, Handle, ReadRep};
 use crate::tombstones::{Cover, Fingers, Sight};
 use crate::visibility::{Everything, Visibility, sees};
+use prefix::Towards;
 
 /// How many entries of one key are stepped over before a seek takes their place.
 const STEPS_BEFORE_SEEK: usize = 8;
@@ -53,6 +57,7 @@ pub struct VisibleIter<H: Handle, V = Everything> {
     timestamp: Timestamp,
     lower: Bound<KeyBuffer>,
     upper: Bound<KeyBuffer>,
+    prefix_mode: PrefixMode,
     /// There was no memory for the bounds: the iterator cannot go anywhere.
     refused: Option<Error>,
 }
@@ -78,6 +83,7 @@ impl<H: Handle> VisibleIter<H> {
             timestamp: Timestamp::MAX,
             lower,
             upper,
+            prefix_mode: PrefixMode::TotalOrder,
             refused,
         }
     }
@@ -95,6 +101,7 @@ impl<H: Handle> VisibleIter<H> {
             timestamp: self.timestamp,
             lower: self.lower,
             upper: self.upper,
+            prefix_mode: self.prefix_mode,
             refused: self.refused,
         }
     }
@@ -190,8 +197,12 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// no entry then.
     pub fn seek_to_first(&mut self) -> Result<()> {
         self.check()?;
+        self.begin_at_bound(None, Towards::Upper);
         self.go_to_lower().or_else(|e| self.give_up(e))?;
-        self.settle_forward()
+        self.go_on();
+        self.settle_forward()?;
+        self.keep_to_prefix();
+        Ok(())
     }
 
     /// Goes to the last visible key.
@@ -201,8 +212,12 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn seek_to_last(&mut self) -> Result<()> {
         self.check()?;
+        self.begin_at_bound(None, Towards::Lower);
         self.go_to_upper().or_else(|e| self.give_up(e))?;
-        self.settle_backward()
+        self.go_on();
+        self.settle_backward()?;
+        self.keep_to_prefix();
+        Ok(())
     }
 
     /// Goes to the first visible key at or after `user_key`.
@@ -212,10 +227,13 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn seek(&mut self, user_key: &[u8]) -> Result<()> {
         self.check()?;
-        if self.is_below(user_key) {
-            return self.seek_to_first();
+        if !self.is_below(user_key) {
+            self.begin(user_key, Towards::Upper);
+            self.seek_visible(user_key).or_else(|e| self.give_up(e))?;
+        } else if self.begin_at_bound(Some(user_key), Towards::Upper) {
+            self.go_to_lower().or_else(|e| self.give_up(e))?;
         }
-        self.seek_visible(user_key).or_else(|e| self.give_up(e))?;
+        self.go_on();
         self.settle_forward()
     }
 
@@ -226,11 +244,14 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     /// As for [`seek_to_first`](Self::seek_to_first).
     pub fn seek_for_prev(&mut self, user_key: &[u8]) -> Result<()> {
         self.check()?;
-        if self.is_above(user_key) {
-            return self.seek_to_last();
+        if !self.is_above(user_key) {
+            self.begin(user_key, Towards::Lower);
+            after_all(&mut self.cursor, user_key, Cursor::seek_for_prev)
+                .or_else(|e| self.give_up(e))?;
+        } else if self.begin_at_bound(Some(user_key), Towards::Lower) {
+            self.go_to_upper().or_else(|e| self.give_up(e))?;
         }
-        after_all(&mut self.cursor, user_key, Cursor::seek_for_prev)
-            .or_else(|e| self.give_up(e))?;
+        self.go_on();
         self.settle_backward()
     }
 
@@ -253,29 +274,6 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
     pub fn prev(&mut self) -> Result<()> {
         self.leave_backward().or_else(|e| self.give_up(e))?;
         self.settle_backward()
-    }
-
-    fn go_to_lower(&mut self) -> Result<()> {
-        let cursor = &mut self.cursor;
-        match &self.lower {
-            Bound::Unbounded => cursor.seek_to_first(),
-            Bound::Included(key) => before_all(cursor, key, Cursor::seek)?,
-            Bound::Excluded(key) => {
-                after_all(cursor, key, Cursor::seek)?;
-                Self::step_over(cursor, key)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn go_to_upper(&mut self) -> Result<()> {
-        let cursor = &mut self.cursor;
-        match &self.upper {
-            Bound::Unbounded => cursor.seek_to_last(),
-            Bound::Included(key) => after_all(cursor, key, Cursor::seek_for_prev)?,
-            Bound::Excluded(key) => before_all(cursor, key, Cursor::seek_before)?,
-        }
-        Ok(())
     }
 
     /// Moves past every entry of `user_key`.
@@ -452,26 +450,6 @@ impl<H: Handle, V: Visibility> VisibleIter<H, V> {
 
     fn comparator(&self) -> &Order<H> {
         self.cursor.handle().rep().comparator()
-    }
-
-    /// True when `user_key` lies before the lower bound.
-    fn is_below(&self, user_key: &[u8]) -> bool {
-        let order = |bound| self.comparator().compare_without_timestamp(user_key, bound);
-        match &self.lower {
-            Bound::Unbounded => false,
-            Bound::Included(bound) => order(bound).is_lt(),
-            Bound::Excluded(bound) => order(bound).is_le(),
-        }
-    }
-
-    /// True when `user_key` lies after the upper bound.
-    fn is_above(&self, user_key: &[u8]) -> bool {
-        let order = |bound| self.comparator().compare_without_timestamp(user_key, bound);
-        match &self.upper {
-            Bound::Unbounded => false,
-            Bound::Included(bound) => order(bound).is_gt(),
-            Bound::Excluded(bound) => order(bound).is_ge(),
-        }
     }
 }
 

@@ -257,6 +257,27 @@ impl<C: Comparator> ReadRep for AnyRep<C> {
         call!(self, rep => ReadRep::seek_before(rep, user_key, sequence))
     }
 
+    fn seek_in_prefix(
+        &self,
+        trail: &mut Trail,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Position> {
+        call!(self, rep => ReadRep::seek_in_prefix(rep, trail, user_key, sequence))
+    }
+
+    fn seek_for_prev_in_prefix(
+        &self,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Position> {
+        call!(self, rep => ReadRep::seek_for_prev_in_prefix(rep, user_key, sequence))
+    }
+
+    fn seek_before_in_prefix(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Position> {
+        call!(self, rep => ReadRep::seek_before_in_prefix(rep, user_key, sequence))
+    }
+
     fn first(&self, trail: &mut Trail) -> Option<Position> {
         call!(self, rep => ReadRep::first(rep, trail))
     }

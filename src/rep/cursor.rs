@@ -5,7 +5,7 @@ use core::fmt;
 use super::{ReadRep, Sealed};
 use crate::entry::EntryRef;
 use crate::error::{Corruption, Result};
-use crate::key::SequenceNumber;
+use crate::key::{PrefixExtractor, PrefixMode, SequenceNumber};
 use crate::sync::Arc;
 use crate::tombstones::Tombstones;
 
@@ -22,6 +22,19 @@ pub trait Handle: Sealed {
     #[inline(always)]
     fn observer(&self) -> Option<&dyn ReadObserver> {
         None
+    }
+
+    /// What takes the prefixes of keys, if anything does.
+    #[inline(always)]
+    fn prefix_extractor(&self) -> Option<&dyn PrefixExtractor> {
+        None
+    }
+
+    /// False if it is known that no entry has this prefix.
+    #[inline(always)]
+    fn may_have_prefix(&self, prefix: &[u8]) -> bool {
+        let _ = prefix;
+        true
     }
 
     /// The range deletions beside the representation, if there are any.
@@ -86,9 +99,12 @@ impl<R: ReadRep> Handle for Arc<R> {
 /// # Ok::<(), verimem::Error>(())
 /// ```
 pub struct Cursor<H: Handle> {
-    handle: H,
-    position: Option<<H::Rep as ReadRep>::Position>,
-    trail: <H::Rep as ReadRep>::Trail,
+    pub(super) handle: H,
+    pub(super) position: Option<<H::Rep as ReadRep>::Position>,
+    pub(super) trail: <H::Rep as ReadRep>::Trail,
+    pub(super) mode: PrefixMode,
+    /// Steps do not leave the prefix of the entry that the cursor is at, which has one.
+    pub(super) confined: bool,
     /// Why the cursor is at no entry, if that is not the end; only in a representation
     /// that is checked.
     damage: Option<Corruption>,
@@ -101,6 +117,8 @@ impl<H: Handle> Cursor<H> {
             handle,
             position: None,
             trail: Default::default(),
+            mode: PrefixMode::TotalOrder,
+            confined: false,
             damage: None,
         }
     }
@@ -125,7 +143,7 @@ impl<H: Handle> Cursor<H> {
 
     /// Verifies a search, and where it led.
     #[inline(always)]
-    fn verify_search(&mut self, sought: Option<(&[u8], SequenceNumber)>) {
+    pub(super) fn verify_search(&mut self, sought: Option<(&[u8], SequenceNumber)>) {
         if self.handle.rep().is_checked() {
             self.verify(sought, None, self.position);
         }
@@ -179,6 +197,9 @@ impl<H: Handle> Cursor<H> {
     #[inline]
     pub fn seek(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
+        if self.mode == PrefixMode::SameAsStart {
+            return self.seek_in_prefix(user_key, sequence);
+        }
         let rep = self.handle.rep();
         self.position = rep.seek(&mut self.trail, user_key, sequence);
         self.verify_search(Some((user_key, sequence)));
@@ -188,6 +209,9 @@ impl<H: Handle> Cursor<H> {
     pub fn seek_for_prev(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
         H::Rep::forget(&mut self.trail);
+        if self.mode == PrefixMode::SameAsStart {
+            return self.seek_for_prev_in_prefix(user_key, sequence);
+        }
         self.position = self.handle.rep().seek_for_prev(user_key, sequence);
         self.verify_search(Some((user_key, sequence)));
     }
@@ -196,6 +220,9 @@ impl<H: Handle> Cursor<H> {
     pub fn seek_before(&mut self, user_key: &[u8], sequence: SequenceNumber) {
         self.observe_seek();
         H::Rep::forget(&mut self.trail);
+        if self.mode == PrefixMode::SameAsStart {
+            return self.seek_before_in_prefix(user_key, sequence);
+        }
         self.position = self.handle.rep().seek_before(user_key, sequence);
         self.verify_search(Some((user_key, sequence)));
     }
@@ -205,6 +232,9 @@ impl<H: Handle> Cursor<H> {
         self.observe_seek();
         self.position = self.handle.rep().first(&mut self.trail);
         self.verify_search(None);
+        if self.mode == PrefixMode::SameAsStart {
+            self.confine();
+        }
     }
 
     /// Goes to the last entry. O(log n).
@@ -213,6 +243,9 @@ impl<H: Handle> Cursor<H> {
         H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().last();
         self.verify_search(None);
+        if self.mode == PrefixMode::SameAsStart {
+            self.confine();
+        }
     }
 
     /// Goes to an entry at random. O(log n).
@@ -221,6 +254,9 @@ impl<H: Handle> Cursor<H> {
         H::Rep::forget(&mut self.trail);
         self.position = self.handle.rep().random();
         self.verify_search(None);
+        if self.mode == PrefixMode::SameAsStart {
+            self.confine();
+        }
     }
 
     /// Goes to the next entry, or past the end. O(1).
@@ -232,6 +268,9 @@ impl<H: Handle> Cursor<H> {
             self.position = unsafe { self.handle.rep().next(&mut self.trail, position) };
             if self.handle.rep().is_checked() {
                 self.verify(None, Some(position), self.position);
+            }
+            if self.confined {
+                self.stay_in_prefix(position);
             }
         }
     }
@@ -245,6 +284,9 @@ impl<H: Handle> Cursor<H> {
             self.position = unsafe { self.handle.rep().prev(&mut self.trail, position) };
             if self.handle.rep().is_checked() {
                 self.verify_prev(position);
+            }
+            if self.confined {
+                self.stay_in_prefix(position);
             }
         }
     }
@@ -329,6 +371,8 @@ impl<H: Handle + Clone> Clone for Cursor<H> {
             handle: self.handle.clone(),
             position: self.position,
             trail: self.trail.clone(),
+            mode: self.mode,
+            confined: self.confined,
             damage: self.damage,
         }
     }

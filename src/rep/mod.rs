@@ -14,6 +14,7 @@ mod any;
 mod cursor;
 mod factory;
 mod hash;
+mod prefixed;
 mod read;
 mod skiplist;
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -69,6 +69,36 @@ pub trait ReadRep: Send + Sync + 'static {
     /// The last entry before `(user_key, sequence)`.
     fn seek_before(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Self::Position>;
 
+    /// As [`seek`](Self::seek), for who wants entries with the prefix of the key only, by the
+    /// table's extractor. Where there is none to be found, the answer may be nothing, or any
+    /// entry with another prefix; where the key has no prefix, it is as for `seek`.
+    fn seek_in_prefix(
+        &self,
+        trail: &mut Self::Trail,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Self::Position> {
+        self.seek(trail, user_key, sequence)
+    }
+
+    /// As [`seek_for_prev`](Self::seek_for_prev), for who wants no other prefix.
+    fn seek_for_prev_in_prefix(
+        &self,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Self::Position> {
+        self.seek_for_prev(user_key, sequence)
+    }
+
+    /// As [`seek_before`](Self::seek_before), for who wants no other prefix.
+    fn seek_before_in_prefix(
+        &self,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Self::Position> {
+        self.seek_before(user_key, sequence)
+    }
+
     /// The first entry.
     fn first(&self, trail: &mut Self::Trail) -> Option<Self::Position>;
 

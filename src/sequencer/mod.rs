@@ -45,10 +45,12 @@
 //! before them.
 
 mod aborted;
+mod snapshots;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 mod view;
 
+pub use snapshots::{Boundaries, Snapshot, Snapshots};
 pub use view::ReadView;
 
 use core::fmt;

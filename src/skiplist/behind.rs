@@ -17,6 +17,8 @@ use crate::sync::{Way, fault, note_visits};
 /// Most nodes remembered after the first search backward, the second, and any
 /// other: few steps may follow, and then many.
 const MOST: [usize; 3] = [16, 64, 256];
+/// A run that fills less than this part of its room is short, where towers are uneven.
+const SHORT_PART: usize = 10;
 /// Most links between a remembered node and the cursor before it is given up.
 const FEW_LINKS: usize = 8;
 
@@ -26,7 +28,9 @@ pub(super) struct Behind {
     /// Ascending.
     nodes: Vec<Position>,
     /// Searches since the cursor was placed.
-    runs: usize,
+    runs: u32,
+    /// How many levels higher runs begin than those of evenly grown towers.
+    above: u32,
 }
 
 impl Behind {
@@ -35,6 +39,7 @@ impl Behind {
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
         self.runs = 0;
+        self.above = 0;
     }
 
     #[cfg(all(test, not(any(loom, shuttle))))]
@@ -128,25 +133,23 @@ impl<C: Comparator> SkipList<C> {
     /// As for [`next`](Self::next).
     #[inline(never)]
     unsafe fn look_behind(&self, behind: &mut Behind, at: Position) -> Option<Position> {
-        let run = behind.runs.min(MOST.len() - 1);
+        let run = (behind.runs as usize).min(MOST.len() - 1);
         let (mut room, mut base) = (MOST[run], self.zones.behind[run]);
         if behind.make_room(room) {
-            behind.runs = run + 1;
+            behind.runs = run as u32 + 1;
         } else {
             // Nothing will be remembered, so nothing is to be fetched.
             (room, base) = (0, 0);
         }
-        let nodes = &mut behind.nodes;
-
         // SAFETY: passed on from the caller.
         let Some((user_key, tag)) = (unsafe { self.key_at(at) }) else {
-            nodes.clear();
+            behind.nodes.clear();
             return None;
         };
         let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
         // Above the highest tower, that would be the whole list.
         let highest = self.levels().saturating_sub(1).max(1);
-        let base = base.min(highest);
+        let base = (base + behind.above as usize).min(highest);
         let view = self.view();
         // SAFETY: passed on from the caller.
         let mut queue = Queue::new(unsafe { self.lines(view, at.get()) });
@@ -164,6 +167,7 @@ impl<C: Comparator> SkipList<C> {
         let visited = unsafe { self.visit_all(&mut queue) };
         note_visits(Way::Behind, visited);
 
+        let nodes = &mut behind.nodes;
         let mut prev = None;
         let mut node = from;
         let mut seen = 0;
@@ -189,6 +193,13 @@ impl<C: Comparator> SkipList<C> {
             nodes.rotate_left(seen % room);
         }
         nodes.pop();
+        if self.zones.uneven {
+            if seen < room / SHORT_PART {
+                behind.above += 1;
+            } else if seen > room {
+                behind.above /= 2;
+            }
+        }
         prev
     }
 }

@@ -38,6 +38,11 @@ impl InsertContext {
             run: true,
         }
     }
+
+    /// True while inserts land next to each other.
+    pub(crate) fn is_in_run(&self) -> bool {
+        self.run
+    }
 }
 
 impl Default for InsertContext {

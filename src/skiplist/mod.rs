@@ -59,6 +59,7 @@
 mod batch;
 mod behind;
 mod cell;
+mod finger;
 mod height;
 mod insert;
 mod link;
@@ -80,7 +81,7 @@ pub(crate) use parked::Linked;
 pub(crate) use sample::Reservoir;
 pub(crate) use search::Target;
 pub use splice::Hint;
-pub(crate) use start::{Place, Start};
+pub(crate) use start::{Place, Places, Start};
 #[cfg(any(loom, shuttle))]
 pub use trail::FAR_BYTES;
 pub use trail::Trail;
@@ -93,6 +94,7 @@ use crate::entry::{EntryRef, Protection, RawRecord};
 use crate::error::{Error, Result};
 use crate::key::{BytewiseComparator, Comparator, SequenceNumber};
 use crate::sync::{Arc, AtomicUsize, UnsafeCell, unique_id};
+use finger::Reach;
 pub(crate) use height::Heights;
 use node::NodePtr;
 pub(crate) use node::{Position, Word};
@@ -122,6 +124,9 @@ pub struct SkipListOptions {
     pub verify_checksums_on_seek: bool,
     /// Whether errors may show bytes of keys.
     pub show_corrupt_keys: bool,
+    /// A cursor's seek that goes about so many entries ahead begins where the cursor is; 0 for
+    /// seeks from the head on.
+    pub lookahead: usize,
 }
 
 /// Default height: enough for 2^20 entries and more at the default branching.
@@ -139,6 +144,7 @@ impl Default for SkipListOptions {
             paranoid_checks: false,
             verify_checksums_on_seek: false,
             show_corrupt_keys: false,
+            lookahead: 0,
         }
     }
 }
@@ -173,6 +179,7 @@ pub struct SkipList<C = BytewiseComparator> {
     max_height: usize,
     heights: Heights,
     zones: Zones,
+    reach: Option<Reach>,
     checks: Checks,
     /// Hints are checked against it.
     id: u64,
@@ -247,7 +254,8 @@ impl<C: Comparator> SkipList<C> {
             height: AtomicUsize::new(1),
             max_height: options.max_height,
             heights: Heights::new(options.heights, options.max_height, options.branching),
-            zones: Zones::new(options.branching, options.max_height),
+            zones: Zones::new(options.branching, options.max_height, false),
+            reach: Reach::new(options.lookahead, options.branching, options.max_height),
             checks,
             id: unique_id(),
             #[cfg(shuttle)]

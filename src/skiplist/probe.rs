@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::height::MAX_HEIGHT;
 use super::node::{LINK_SIZE, Position, RECORD_AT, Word};
 use super::search::{RECORD_LINES, Stop, Target};
+use super::start::Start;
 use super::trail::ask_for;
 use super::{SkipList, SpaceView};
 use crate::arena::Offset;
@@ -25,7 +26,7 @@ const GROUP: usize = 32;
 const CACHED_LEVELS: usize = 10;
 
 /// A search on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Lane {
     /// Which of the targets.
     index: usize,
@@ -50,25 +51,44 @@ impl<C: Comparator> SkipList<C> {
     /// Searches for all targets; `note` hears where the search for the target of
     /// an index ended on each level, from the top down to level 0. With `fingers`,
     /// a search may begin below the top, and is silent about what is above.
+    #[inline(always)]
     pub(super) fn search_all(
         &self,
         levels: usize,
         targets: &[Target<'_>],
+        fingers: Option<&mut Fingers>,
+        note: impl FnMut(usize, usize, Stop),
+    ) {
+        let node = self.head;
+        self.search_all_from(levels, targets, |_| Start { node, levels }, fingers, note);
+    }
+
+    /// As [`search_all`](Self::search_all), each from a start before its target on. `levels`
+    /// are those of the list.
+    #[inline(always)]
+    pub(super) fn search_all_from(
+        &self,
+        levels: usize,
+        targets: &[Target<'_>],
+        from: impl Fn(usize) -> Start,
         mut fingers: Option<&mut Fingers>,
         mut note: impl FnMut(usize, usize, Stop),
     ) {
-        let start = |index| Lane {
-            index,
-            prev: self.head,
-            level: levels - 1,
-            bound: 0,
-            asked: 0,
+        let start = |index| {
+            let Start { node, levels } = from(index);
+            Lane {
+                index,
+                prev: node,
+                level: levels - 1,
+                bound: 0,
+                asked: 0,
+            }
         };
         let view = self.view();
-        let mut lanes = [start(0); LANES];
+        let mut lanes = [Lane::default(); LANES];
         let mut active = targets.len().min(LANES);
-        for (index, lane) in lanes.iter_mut().enumerate() {
-            lane.index = index;
+        for (index, lane) in lanes[..active].iter_mut().enumerate() {
+            *lane = start(index);
         }
         let mut waiting = active..targets.len();
         while active > 0 {

@@ -245,9 +245,13 @@ impl<C: Comparator> SkipList<C> {
         word.position().filter(|_| order.is_eq())
     }
 
-    /// The first entry at or after the target; O(log n).
+    /// The first entry at or after the target; O(log n), and O(log d) if it is `d` entries ahead
+    /// of where the last search ended, as far as the list looks ahead.
     #[inline]
     pub(crate) fn seek(&self, trail: &mut Trail, target: &Target<'_>) -> Option<Position> {
+        if let Some(finger) = self.finger(trail, target) {
+            return self.seek_by(finger, trail, target);
+        }
         trail.begin(self.levels());
         let stop = self.descend(target, Pass::Less, |level, stop| {
             trail.note(level, stop.word.offset());

@@ -7,6 +7,7 @@
 use super::insert::InsertContext;
 use super::link::Tower;
 use super::node::{Position, Word};
+use super::probe::LANES;
 use super::search::{Pass, RECORD_LINES, Stop, Target};
 use super::splice::{Hint, Splice};
 use super::trail::{Trail, Zones, ask_for};
@@ -22,11 +23,28 @@ pub(crate) struct Start {
     pub(super) levels: usize,
 }
 
-/// What an insert remembers of inserts before.
+/// What an insert knows of where it belongs.
 #[derive(Debug)]
 pub(crate) enum Place<'p> {
+    /// What is remembered of inserts before.
     Context(&'p mut InsertContext),
+    /// As above, kept by the user.
     Hint(&'p mut Hint),
+    /// One of the places that a search for this very entry found, among others.
+    Found(&'p mut Places, usize, &'p mut InsertContext),
+}
+
+/// The places of several entries.
+#[derive(Debug)]
+pub(crate) struct Places([Splice; LANES]);
+
+impl Places {
+    /// How many entries.
+    pub(crate) const ROOM: usize = LANES;
+
+    pub(crate) const fn new() -> Self {
+        Self([const { Splice::new() }; LANES])
+    }
 }
 
 impl<C: Comparator> SkipList<C> {
@@ -52,7 +70,7 @@ impl<C: Comparator> SkipList<C> {
     /// Lets cursors look ahead by towers of so many levels, of which one in `branching`
     /// reaches the next one.
     pub(crate) fn look_ahead_by(&mut self, branching: u32, height: usize) {
-        self.zones = Zones::new(branching, height);
+        self.zones = Zones::new(branching, height, true);
     }
 
     /// The node of a word as a start.
@@ -151,6 +169,26 @@ impl<C: Comparator> SkipList<C> {
         stop.word.position()
     }
 
+    /// Goes to the node of a word, as a search would that ended there, and knows so many levels.
+    ///
+    /// # Safety
+    ///
+    /// As for [`start`](Self::start), and it is not the head.
+    pub(crate) unsafe fn stand_at(
+        &self,
+        trail: &mut Trail,
+        word: Word,
+        levels: usize,
+    ) -> Option<Position> {
+        trail.begin(levels);
+        for level in (0..levels).rev() {
+            trail.note(level, word.offset());
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { ask_for(self.view(), word.offset(), RECORD_LINES) };
+        word.position()
+    }
+
     /// As [`seek_for_prev`](Self::seek_for_prev), from a start before the target on.
     pub(crate) fn seek_for_prev_from(&self, start: Start, target: &Target<'_>) -> Option<Position> {
         let Stop { prev, .. } = self.descend_from(start, target, Pass::LessOrEqual, |_, _| ());
@@ -221,7 +259,7 @@ impl<C: Comparator> SkipList<C> {
     /// [`Error::ForeignHint`](crate::Error::ForeignHint).
     pub(crate) fn admit(&self, place: &mut Place<'_>) -> Result<()> {
         match place {
-            Place::Context(_) => Ok(()),
+            Place::Context(_) | Place::Found(..) => Ok(()),
             Place::Hint(hint) => self.claim(hint),
         }
     }
@@ -236,7 +274,7 @@ impl<C: Comparator> SkipList<C> {
     /// # Safety
     ///
     /// As for [`insert_near`](Self::insert_near). The start lies before the entry and has as
-    /// many levels as the tower, or more.
+    /// many levels as the tower, or more. A place that was found was found for this target.
     pub(crate) unsafe fn insert_from(
         &self,
         sharing: Sharing,
@@ -260,6 +298,7 @@ impl<C: Comparator> SkipList<C> {
                 self.locate_from_splice(&mut hint.splice, target);
                 &mut hint.splice
             }
+            Place::Found(places, index, _) => &mut places.0[*index],
         };
         if splice.height < new.height.min(self.levels()) {
             // Above what is known, each level would be walked from its beginning.
@@ -271,10 +310,79 @@ impl<C: Comparator> SkipList<C> {
                 sharing, memory, splice, new.entry, target, new.layout, new.height, linked,
             )?
         };
-        if let Place::Context(context) = place {
+        if let Place::Context(context) | Place::Found(_, _, context) = place {
             context.last = node;
         }
         Ok(Word::new(target.prefix(), node))
+    }
+
+    /// Inserts a node and hands out its word too early: the fault
+    /// [`FAULT_HASH_PUBLISH_BEFORE_LINK`](crate::sync::ledger::FAULT_HASH_PUBLISH_BEFORE_LINK).
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert_from`](Self::insert_from).
+    ///
+    /// # Safety
+    ///
+    /// As for [`insert_from`](Self::insert_from).
+    #[cfg(any(loom, shuttle))]
+    pub(crate) unsafe fn insert_published(
+        &self,
+        sharing: Sharing,
+        memory: &mut impl Allocate,
+        new: &Tower<'_>,
+        publish: impl FnOnce(Word),
+        linked: impl FnOnce(),
+    ) -> Result<()> {
+        let mut splice = Splice::new();
+        self.locate_from_head(&mut splice, new.target);
+        if splice.equal {
+            return Err(crate::error::Error::Duplicate);
+        }
+        self.fill_above(&mut splice, new.target, new.height);
+        let node = self.write_node(memory, new.entry, new.target, new.layout, new.height)?;
+        for level in 0..new.height {
+            // SAFETY: the node has this level, and is nobody else's yet.
+            unsafe { self.construct_link(node, level, splice.next[level]) };
+        }
+        publish(Word::new(new.target.prefix(), node.offset));
+        // SAFETY: passed on from the caller.
+        unsafe { self.link_at::<false>(sharing, &mut splice, node, new.target, new.height, linked) }
+    }
+
+    /// Finds the places of as many targets as there is [room](Places::ROOM) for, or fewer, by
+    /// searches that wait for memory together: each from a start before its target. Says in the
+    /// context whether the last two are one place.
+    pub(crate) fn locate_all(
+        &self,
+        places: &mut Places,
+        context: &mut InsertContext,
+        targets: &[Target<'_>],
+        starts: &[Start],
+    ) {
+        let splices = &mut places.0;
+        for (splice, start) in splices.iter_mut().zip(starts) {
+            (splice.height, splice.equal) = (start.levels, false);
+        }
+        let note = |index: usize, level: usize, stop: Stop| {
+            let splice: &mut Splice = &mut splices[index];
+            let bound = if level + 1 < splice.height {
+                splice.next[level + 1].offset()
+            } else {
+                0
+            };
+            splice.note(level, stop, bound);
+        };
+        self.search_all_from(self.levels(), targets, |index| starts[index], None, note);
+        // The context's own splice is of an entry long ago.
+        context.splice.height = 0;
+        context.last_prefix = u32::MAX;
+        let gap = |splice: &Splice| (splice.prev[0], splice.next[0]);
+        context.run = match &splices[..targets.len()] {
+            [.., before, last] => gap(before) == gap(last),
+            _ => false,
+        };
     }
 
     /// Fills the splice by a search from the start on, or from the head.

@@ -15,13 +15,14 @@
 use super::behind::Behind;
 use super::height::MAX_HEIGHT;
 use super::node::{Position, RECORD_AT};
+use super::search::{Pass, Target};
 use super::{SkipList, SpaceView};
 use crate::arena::{Offset, UNIT};
-use crate::key::Comparator;
+use crate::key::{Comparator, tag_sequence};
 use crate::sync::{LINE, Way, note_visits, prefetch};
 
 /// Levels that a trail remembers.
-const RUNGS: usize = 6;
+pub(super) const RUNGS: usize = 6;
 /// Most visits due at a time; nodes beyond are left to the walk itself.
 const QUEUE: usize = 64;
 /// Most lines of a node that are asked for.
@@ -38,6 +39,11 @@ const IN_ORDER: usize = 1 << 9;
 /// Most nodes visited at a time: more than a zone of random towers has, but for one in
 /// thousands, or where the branching is above a hundred.
 const MOST_VISITS: usize = 512;
+/// A zone of fewer nodes is short, where towers are uneven; one of more than [`LONG`] is long.
+const SHORT: usize = 16;
+const LONG: usize = 256;
+/// After so many short zones in a row a search for a higher tower pays.
+const SHORT_ZONES: u32 = if CHECKED { 1 } else { 2 };
 
 /// More bytes than entries of up to 4 lines may lie apart and still count as added in
 /// order, for models.
@@ -54,10 +60,13 @@ pub(super) struct Zones {
     /// From where a run backward begins: about 4 entries, about 32, and then
     /// about 128 each.
     pub(super) behind: [usize; 3],
+    /// Whether towers may be far denser on these levels than the branching says. Then zones and
+    /// runs that turn out to be short begin on higher levels.
+    pub(super) uneven: bool,
 }
 
 impl Zones {
-    pub(super) fn new(branching: u32, max_height: usize) -> Self {
+    pub(super) fn new(branching: u32, max_height: usize, uneven: bool) -> Self {
         let level_of = |entries: u32| {
             let fits = |&level: &usize| branching.saturating_pow(level as u32) >= entries;
             (1..MAX_HEIGHT).find(fits).unwrap_or(MAX_HEIGHT)
@@ -72,6 +81,7 @@ impl Zones {
             near: level_of(8).min(tallest),
             top: level_of(64).min(tallest),
             behind: [level_of(4), level_of(32), level_of(128)],
+            uneven,
         }
     }
 }
@@ -84,9 +94,11 @@ pub struct Trail {
     /// Where the next zone begins; 0 when that is not known.
     gate: Offset,
     /// The level on which the gate was found.
-    level: usize,
+    level: u32,
     /// Steps forward since the seek, up to [`ZONES_PAY`].
     steps: u32,
+    /// How many zones were short, one after the other.
+    short: u32,
     /// Where there is something to do before the next step forward; 0 is nowhere.
     pub(super) due: Offset,
     /// What is remembered for steps backward.
@@ -100,6 +112,7 @@ impl Default for Trail {
             gate: 0,
             level: 0,
             steps: ZONES_PAY,
+            short: 0,
             due: 0,
             behind: Behind::default(),
         }
@@ -121,6 +134,12 @@ impl Trail {
         self.behind.nodes_and_room()
     }
 
+    /// The first node ahead that the last search found on a level, up to [`RUNGS`]; or 0.
+    #[inline(always)]
+    pub(super) fn rung(&self, level: usize) -> Offset {
+        self.rungs[level]
+    }
+
     /// A search that knows `levels` levels begins.
     #[inline(always)]
     pub(super) fn begin(&mut self, levels: usize) {
@@ -138,6 +157,7 @@ impl Trail {
         }
         if level == 0 {
             (self.gate, self.level, self.steps, self.due) = (next, 0, 0, next);
+            self.short = 0;
         }
     }
 }
@@ -315,11 +335,11 @@ impl<C: Comparator> SkipList<C> {
     unsafe fn pass_gate(&self, trail: &mut Trail, node: Offset, lines: usize) {
         let view = self.view();
         let top = self.zones.top;
-        let mut level = trail.level;
+        let mut level = trail.level as usize;
         while level < top && trail.rungs[level + 1] == node {
             level += 1;
         }
-        let until = if level < top {
+        let mut until = if level < top {
             trail.rungs[level + 1]
         } else {
             // SAFETY: the gate was found on this level.
@@ -327,15 +347,54 @@ impl<C: Comparator> SkipList<C> {
             // SAFETY: as above.
             unsafe { Self::link(node, level) }.offset()
         };
-        trail.level = (level + 1).min(top);
-        trail.gate = until;
+        let mut next_level = (level + 1).min(top.max(level));
+        if trail.short >= SHORT_ZONES {
+            trail.short = 0;
+            // SAFETY: passed on from the caller.
+            if let Some(tower) = unsafe { self.tower_behind(node, level + 1) } {
+                (until, next_level) = (tower, level + 1);
+            }
+        }
         if trail.steps >= ZONES_PAY && !in_order(node, until, lines) {
             let mut queue = Queue::new(lines);
             queue.push(view, node, level, until);
             // SAFETY: the gate was found on this level.
             let visited = unsafe { self.visit_all(&mut queue) };
             note_visits(Way::Ahead, visited);
+            if self.zones.uneven && level >= top {
+                trail.short = if visited < SHORT { trail.short + 1 } else { 0 };
+                if visited > LONG && level > top {
+                    // Who knows where it ends: zones begin anew, and may grow again.
+                    // SAFETY: the gate is a node of the list.
+                    let node = unsafe { Self::node(view, node) };
+                    // SAFETY: it was found on a level above.
+                    until = unsafe { Self::link(node, top) }.offset();
+                    next_level = top;
+                }
+            }
         }
+        trail.gate = until;
+        trail.level = next_level as u32;
+    }
+
+    /// The first node behind `node` that is on `level`, by a search; O(log n).
+    ///
+    /// # Safety
+    ///
+    /// As for [`next`](Self::next).
+    #[cold]
+    unsafe fn tower_behind(&self, node: Offset, level: usize) -> Option<Offset> {
+        let at = Position::new(node)?;
+        // SAFETY: passed on from the caller.
+        let (user_key, tag) = unsafe { self.key_at(at) }?;
+        let target = Target::new(&self.comparator, user_key, tag_sequence(tag));
+        let mut tower = None;
+        self.descend(&target, Pass::LessOrEqual, |reached, stop| {
+            if reached == level {
+                tower = stop.word.position().map(Position::get);
+            }
+        });
+        tower
     }
 
     /// How many cache lines a node like this one takes.

@@ -239,6 +239,10 @@ sites! {
         because "a count that bounds itself: only that no two of its read-modify-writes are at once matters", killed by [];
     SEQUENCER_IN_FLIGHT_SUB: Relaxed, with "none",
         because "as SEQUENCER_IN_FLIGHT_ADD; what a slot holds is settled by maximum, whatever the order", killed by [];
+    LIST_GENERATION_LOAD: Relaxed, with "LIST_GENERATION_STORE",
+        because "a change that the reader has learnt of happened before, so that coherence shows it; the version itself is read under the lock", killed by [];
+    LIST_GENERATION_STORE: Relaxed, with "none",
+        because "stored with the version's lock held, and read to see whether to take it", killed by [];
     SEQUENCER_NEXT_LOAD: Relaxed, with "SEQUENCER_NEXT_TAKE",
         because "a guess that the compare-exchange verifies", killed by [];
     SEQUENCER_NEXT_TAKE: Relaxed, with "none",
@@ -364,6 +368,9 @@ faults! {
     FAULT_HASH_NO_HELP: "loom",
         "a writer is told of a duplicate before the bucket leads to the entry",
         killed by ["hash::duplicate_of_the_first"];
+    FAULT_HASH_PUBLISH_BEFORE_LINK: "loom",
+        "a bucket leads to a node that is not linked yet",
+        killed by ["hash::found_is_in_the_list"];
     FAULT_VECTOR_NO_BUSY_TAG: "loom",
         "nothing says that a settler is still linking what it took",
         killed by ["vector::two_settlers"];
@@ -376,6 +383,27 @@ faults! {
     FAULT_VECTOR_COUNT_AFTER_SEAL: "loom",
         "duplicates are taken off the counters after the table is said to be sealed",
         killed by ["vector::sealed_counts_are_exact"];
+    FAULT_LIST_FILES_AFTER_TABLES: "loom",
+        "flushed tables leave the list before the files that have their entries come",
+        killed by ["list::reader_beside_a_flush"];
+    FAULT_LIST_INSTALL_OUT_OF_ORDER: "loom",
+        "what is flushed first is installed first, though older tables are not",
+        killed by ["list::two_flushes"];
+    FAULT_LIST_NO_RECHECK: "loom",
+        "a view does not look whether the list was changed while the published number was read",
+        killed by ["list::reader_beside_a_switch"];
+    FAULT_LIST_NO_ROLL_BACK: "loom",
+        "tables of a flush that failed are not picked again",
+        killed by ["list::failing_flush"];
+    FAULT_LIST_PICK_TWICE: "loom",
+        "a table that is being flushed is picked once more",
+        killed by ["list::two_flushes"];
+    FAULT_LIST_STALE_HANDLE: "loom",
+        "a handle stays with the version that it saw first",
+        killed by ["list::reader_learns_of_a_commit"];
+    FAULT_LIST_SWITCH_BEFORE_SEAL: "loom",
+        "the next table lets writers in while some are inside of the one before",
+        killed by ["list::writers_beside_a_switch"];
     FAULT_SEQUENCER_PUBLISH_OWN: "loom",
         "a writer publishes its own range without a look at those before it",
         killed by ["sequencer::reader_sees_whole_batches"];
@@ -385,6 +413,9 @@ faults! {
     FAULT_SEQUENCER_VIEW_LIST_FIRST: "loom",
         "a view reads the list of aborted ranges before the published number",
         killed by ["sequencer::view_and_one_failing_writer", "sequencer::failed_writer"];
+    FAULT_SNAPSHOTS_PUBLISHED_FIRST: "loom",
+        "a snapshot reads the published number before it locks the list of snapshots",
+        killed by ["sequencer::snapshot_beside_a_flush"];
     FAULT_TOMBSTONES_HEAD_BEFORE_LOCK: "loom",
         "an adder reads the list of nodes before it is its turn",
         killed by ["tombstones::two_adders", "tombstones::deletion_beside_a_merge"];

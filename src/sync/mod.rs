@@ -178,6 +178,11 @@ impl<T> RwLock<T> {
     }
 }
 
+/// Whether this thread is inside of the door of any table.
+pub(crate) fn is_entered() -> bool {
+    with_entered(|tables| !tables.is_empty())
+}
+
 /// A number that no other call in this process returns; starts at 1.
 ///
 /// Never a schedule point under a checker: identity is not part of any protocol.

@@ -13,15 +13,18 @@ pub struct Visits {
     pub ahead: usize,
     /// On the way back.
     pub behind: usize,
+    /// How many times it was some.
+    pub times: usize,
 }
 
 std::thread_local! {
-    static VISITS: Cell<Visits> = const { Cell::new(Visits { ahead: 0, behind: 0 }) };
+    static VISITS: Cell<Visits> = const { Cell::new(Visits { ahead: 0, behind: 0, times: 0 }) };
 }
 
 /// Counts nodes visited ahead of time.
 pub(crate) fn note_visits(way: Way, nodes: usize) {
     let mut visits = VISITS.get();
+    visits.times += 1;
     match way {
         Way::Ahead => visits.ahead += nodes,
         Way::Behind => visits.behind += nodes,
@@ -38,6 +41,7 @@ pub fn visits_of<R>(f: impl FnOnce() -> R) -> (R, Visits) {
     let visits = Visits {
         ahead: after.ahead - before.ahead,
         behind: after.behind - before.behind,
+        times: after.times - before.times,
     };
     (result, visits)
 }

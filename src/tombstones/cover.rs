@@ -180,6 +180,41 @@ impl Tombstones {
     }
 }
 
+impl Tombstones {
+    /// All range deletions as they were added, by where they begin, of one place the newest first.
+    /// O(n log n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn singles<C: Comparator>(&self, comparator: &C) -> Result<Vec<Fragment<'_>>> {
+        let mut singles = Vec::new();
+        for node in self.list(self.first()) {
+            gather::<C>(node, &mut singles)?;
+        }
+        singles.sort_unstable_by(|a, b| {
+            let begins = comparator.compare_without_timestamp(a.begin, b.begin);
+            begins.then(b.sequence.cmp(&a.sequence))
+        });
+        // SAFETY: the keys are in the store, which lives as long as `self`.
+        let detach = |single: Fragment<'_>| unsafe { single.detach() };
+        Ok(singles.into_iter().map(detach).collect())
+    }
+}
+
+/// Adds what a node stands for, one by one. Its depth is the node's level.
+fn gather<'n, C: Comparator>(node: &'n Node, singles: &mut Vec<Fragment<'n>>) -> Result<()> {
+    if node.level > 0 {
+        let mut children = node.children();
+        return children.try_for_each(|child| gather::<C>(child, singles));
+    }
+    let requested = size_of::<Fragment<'_>>();
+    let reserved = singles.try_reserve(1);
+    reserved.map_err(|_| Error::OutOfMemory { requested })?;
+    singles.extend(node.map.fragments::<C>());
+    Ok(())
+}
+
 /// Some of the range deletions: those with such sequence numbers and timestamps.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {

@@ -182,10 +182,11 @@ fn the_options_are_all_there() {
         paranoid_checks: _,
         verify_checksums_on_seek: _,
         show_corrupt_keys: _,
+        lookahead: _,
         abilities: _, // not an option
     } = Config::default();
     // One more than these does not compile; one less than these in the table:
-    assert_eq!(KNOBS.len(), 23, "all but the seed");
+    assert_eq!(KNOBS.len(), 24, "all but the seed");
     for (option, knob) in KNOBS.iter().enumerate() {
         let mut row = [0; KNOBS.len()];
         let mut configs = BTreeSet::new();

@@ -24,19 +24,19 @@ fn hunt(fault: Fault) -> (Config, Vec<Op>, String) {
 const SHRINKS: u32 = 10_000;
 
 /// A case of up to 120 operations should come down to this many. The dropped
-/// entry is the eighth; keys that are looked up together, and those that a range lies
-/// between, are chosen by their places among all entries, so that few can be taken away.
+/// entry is the eighth; keys of operands, those that are looked up together, and those that a
+/// range lies between, are chosen by their places among all entries, so that few can be taken
+/// away.
 fn few(fault: Fault) -> usize {
     match fault {
         Fault::DroppedEntry
+        | Fault::ReversedOperands
         | Fault::AnswersMixedUp
         | Fault::AnswersMoveUp
         | Fault::FilterHidesTombstone
         | Fault::RangeTimesIgnored => 8,
-        Fault::AskedTooLate
-        | Fault::VisibilityIgnored
-        | Fault::WrongStretch
-        | Fault::RangeCountsEnd => 20,
+        Fault::AskedTooLate | Fault::VisibilityIgnored | Fault::WrongStretch => 20,
+        Fault::RangeCountsEnd => 30,
         _ => 3,
     }
 }

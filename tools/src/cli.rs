@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use verimem::Protection;
 
+use crate::advise::AdviseArgs;
 use crate::bench::options::BenchArgs;
 use crate::outcome::{self, Problem};
+use crate::rep::Reps;
 use crate::size::parse_size;
 use crate::stress::features::Feature;
-use crate::{bench, load, stress};
+use crate::{advise, bench, load, stress};
 
 /// Load a directory tree into a memtable, stress one, or measure one.
 #[derive(Debug, Parser)]
@@ -44,6 +46,11 @@ enum Command {
     /// links, unless they are told by `--shared_prefix`. Tables that are only read were filled in random order, by one thread.
     /// A thread keeps its writer and cursor, and reads at the largest snapshot.
     Bench(Box<BenchArgs>),
+    /// Say how to set up a memtable for a workload, and why.
+    ///
+    /// The representation, the filter, hints, the size of the write buffer and the kind of writers; from
+    /// what operations of each representation were measured to take.
+    Advise(Box<AdviseArgs>),
 }
 
 /// How the result is printed.
@@ -99,6 +106,13 @@ pub struct StressArgs {
     /// Seed of keys, values, kinds and every thread's choices.
     #[arg(long, value_name = "X", default_value_t = 1)]
     pub seed: u64,
+    /// Representations, a comma between two, or `all`: tables have them in turn.
+    ///
+    /// Updates in place are driven with `skiplist` only. A `vector` keeps the first of two
+    /// duplicates, and cannot do otherwise: none is driven without `duplicates`, and none
+    /// overwrites. What was driven on each is reported.
+    #[arg(long, value_name = "LIST", default_value = "all")]
+    pub memtablerep: Reps,
     /// What not to drive; by default the run drives everything.
     #[arg(long, value_name = "FEATURE", value_enum, value_delimiter = ',')]
     pub without: Vec<Feature>,
@@ -153,6 +167,11 @@ pub fn main() -> ExitCode {
             let format = arguments.format;
             stress::run(&arguments)
                 .map(|report| (outcome::render(format, &report), report.passed()))
+        }
+        Command::Advise(arguments) => {
+            let format = arguments.format;
+            advise::run(&arguments)
+                .map(|answer| (outcome::render(format, &answer), answer.passed()))
         }
         Command::Bench(arguments) => bench::run(&arguments).and_then(|report| {
             let text = outcome::render(arguments.format, &report);
@@ -231,6 +250,8 @@ mod tests {
             &["stress", "--format", "xml"],
             &["stress", "--without", "adds"],
             &["stress", "--without", ""],
+            &["stress", "--memtablerep", "btree"],
+            &["stress", "--memtablerep", ""],
             &["dance"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");

@@ -3,7 +3,7 @@
 //! `verimem load` puts a directory tree into memtables and checks every entry
 //! against the file system; `verimem stress` races writers, readers and
 //! scanners over rotating memtables and checks every answer against an oracle;
-//! `verimem bench` measures how fast a memtable is.
+//! `verimem bench` measures how fast a memtable is; `verimem advise` says how to set one up.
 //!
 //! Exit status: 0 when all is well, 1 when a check or the work itself failed,
 //! 2 when the command line makes no sense.
@@ -12,6 +12,8 @@
 // nothing for a command to run; the crate still has to build there because it
 // is one of the workspace's default members.
 #[cfg(not(any(loom, shuttle)))]
+mod advise;
+#[cfg(not(any(loom, shuttle)))]
 mod bench;
 #[cfg(not(any(loom, shuttle)))]
 mod cli;
@@ -19,6 +21,8 @@ mod cli;
 mod load;
 #[cfg(not(any(loom, shuttle)))]
 mod outcome;
+#[cfg(not(any(loom, shuttle)))]
+mod rep;
 #[cfg(not(any(loom, shuttle)))]
 mod size;
 #[cfg(not(any(loom, shuttle)))]

@@ -279,6 +279,51 @@ fn stress_leaves_out_what_it_is_told_to() {
 }
 
 #[test]
+fn r1_stress_drives_the_representations_it_is_told_to() {
+    let arguments = ["stress", "--seconds", "0.3", "--format", "json"];
+    let driven = |list: &[&str]| {
+        let report = json(&assert_status(&[&arguments[..], list].concat(), 0));
+        let of_each = report["representations"].as_object().unwrap().clone();
+        let operations = of_each
+            .values()
+            .map(|one| one["operations"].as_u64().unwrap());
+        assert_eq!(operations.sum::<u64>(), report["operations"], "{report}");
+        let reps = of_each.keys().cloned().collect::<Vec<_>>().join(",");
+        (reps, report)
+    };
+    let all = "hash_linklist,hash_skiplist,skiplist,vector";
+    assert_eq!(driven(&[]).0, all);
+    let (two, report) = driven(&["--memtablerep", "vector,hash_linklist"]);
+    assert_eq!(two, "hash_linklist,vector");
+    assert!(report["kinds"]["overwrite_write"].as_u64().unwrap() > 0);
+    // What a vector cannot do is not driven, and the report says so.
+    let (vector, report) = driven(&["--memtablerep", "vector"]);
+    assert_eq!(vector, "vector");
+    let features = report["features"].to_string();
+    assert!(features.contains("timestamps"), "{features}");
+    for (feature, kind) in [
+        ("in-place", "update_with"),
+        ("overwrite", "overwrite_write"),
+    ] {
+        assert!(!features.contains(feature), "{features}");
+        assert_eq!(report["kinds"][kind], 0, "{report}");
+    }
+    let (strict, _) = driven(&["--without", "duplicates"]);
+    assert_eq!(strict, "hash_linklist,hash_skiplist,skiplist");
+
+    let text = assert_status(&["stress", "--seconds", "0.2"], 0).stdout;
+    let text = String::from_utf8(text).unwrap();
+    for rep in all.split(',') {
+        let line = format!(" {rep} ");
+        assert!(
+            text.lines()
+                .any(|one| one.contains(&line) && one.contains(" operations, ")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn stress_refuses_nonsense() {
     for arguments in [
         &["stress", "--threads", "0"][..],
@@ -288,6 +333,15 @@ fn stress_refuses_nonsense() {
         &["stress", "--seconds", "inf"],
         &["stress", "--seed", "-1"],
         &["stress", "--without", "everything"],
+        &["stress", "--memtablerep", "btree"],
+        &["stress", "--memtablerep", "skiplist,"],
+        &[
+            "stress",
+            "--memtablerep",
+            "vector",
+            "--without",
+            "duplicates",
+        ],
         &["stress", "extra"],
     ] {
         assert_status(arguments, 2);

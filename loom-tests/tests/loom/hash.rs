@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use verimem::checker;
 use verimem::rep::{Cursor, HashLinkListFactory, HashRep, HashSkipListFactory, ReadRep};
-use verimem::{BytewiseComparator, Error, FixedPrefix, MemTable};
+use verimem::{BytewiseComparator, Error, FixedPrefix, Kind, MemTable};
 use verimem_loom_tests::loom_model::{Bound, Model, check};
 
 use crate::support::{ENTRY_BYTES, builder, entry, note_whole, spawn};
@@ -161,6 +161,27 @@ fn reader_beside_a_lowered_anchor() {
     });
 }
 
+/// H1: what a bucket leads to is in the list: who finds an entry meets it on a walk.
+#[test]
+fn found_is_in_the_list() {
+    let model = Model::unbounded("hash::found_is_in_the_list", 10, &["b", "ab"]);
+    check(model, |outcomes| {
+        let table = table();
+        add(&table, b"pb1");
+        let reader = spawn(&table, |table| {
+            let found = get(table, b"pa1") == 'a';
+            let met: String = scan(table).iter().map(|key| char::from(key[1])).collect();
+            assert!(
+                met == "ab" || met == "b" && !found,
+                "H1: found: {found}, met: {met}"
+            );
+            met
+        });
+        add(&table, b"pa1");
+        outcomes.note(reader.join().expect("no panic"));
+    });
+}
+
 /// H1: a writer whose search begins at an anchor that another one has just published.
 #[test]
 fn writer_behind_a_new_anchor() {
@@ -261,5 +282,43 @@ fn list_becomes_a_skiplist() {
         add(&table, b"pb2");
         outcomes.note(reader.join().expect("no panic"));
         assert_eq!(scan(&table), [b"pa2", b"pb2", b"pc2", b"pd2"]);
+    });
+}
+
+/// H1, H3, H4: a batch searches from an anchor for several entries at a time, while another writer
+/// lowers that anchor and links an entry of its own between them.
+#[test]
+fn batch_beside_a_lowered_anchor() {
+    let model = Model::new(
+        "hash::batch_beside_a_lowered_anchor",
+        Bound::Preemptions(2),
+        100,
+        &["done"],
+    );
+    check(model, |outcomes| {
+        let table = table();
+        add(&table, b"pb1");
+        let mut writer = table.writer().expect("the table is open");
+        // Neither is next to the one before: what follows is searched for as a group.
+        for key in [b"pg1", b"pa1"] {
+            writer.add(1, Kind::VALUE, key, key).expect("there is room");
+        }
+        let other = spawn(&table, |table| {
+            for key in [b"p01", b"pd2"] {
+                add(table, key);
+                assert_eq!(get(table, key), char::from(key[1]), "H4: its own");
+            }
+        });
+        let entries = [b"pe2", b"pc1"].map(|key| entry(key, 1, key));
+        writer.add_batch(&entries).expect("there is room");
+        drop(writer);
+        for key in [b"pc1", b"pe2"] {
+            assert_eq!(get(&table, key), char::from(key[1]), "H4: its own");
+        }
+        other.join().expect("no panic");
+        let keys = [b"p01", b"pa1", b"pb1", b"pc1", b"pd2", b"pe2", b"pg1"];
+        assert_eq!(scan(&table), keys);
+        assert_eq!(buckets(&table), (1, 7));
+        outcomes.note("done");
     });
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use verimem::rep::Cursor;
-use verimem::sequencer::{ReadView, Sequencer};
+use verimem::sequencer::{ReadView, Sequencer, Snapshots};
 use verimem::{Error, Kind, Lookup, MemTable, Visibility, checker};
 use verimem_loom_tests::loom_model::{Bound, Model, check};
 
@@ -378,5 +378,38 @@ fn failed_batch_of_a_table() {
         let view = store.sequencer.view();
         assert_eq!(store.read(&view), "1 5", "Q5");
         assert!(store.table.contains(A, 3), "it is there, and hidden");
+    });
+}
+
+/// C2: what a flush may drop by the boundaries that it saw is seen by no snapshot.
+#[test]
+fn snapshot_beside_a_flush() {
+    let model = Model::unbounded(
+        "sequencer::snapshot_beside_a_flush",
+        10,
+        &["1 kept", "2 dropped", "2 kept"],
+    );
+    check(model, |outcomes| {
+        let shared = Arc::new((
+            Sequencer::new(1).expect("a sequencer"),
+            Arc::new(Snapshots::new()),
+        ));
+        let flusher = spawn(&shared, |(sequencer, snapshots)| {
+            let boundaries = snapshots.boundaries(sequencer).expect("memory");
+            boundaries.may_see_apart(1, 2)
+        });
+        let reader = spawn(&shared, |(sequencer, snapshots)| {
+            // Held for as long as the model runs, so that it counts.
+            snapshots.take(sequencer)
+        });
+        shared.0.reserve(1).expect("room").publish();
+        let is_kept = flusher.join().expect("no panic");
+        let snapshot = reader.join().expect("no panic").sequence();
+        assert!(
+            is_kept || snapshot != 1,
+            "C2: the snapshot sees what was dropped"
+        );
+        let kept = if is_kept { "kept" } else { "dropped" };
+        outcomes.note(format!("{snapshot} {kept}"));
     });
 }

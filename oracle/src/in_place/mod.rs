@@ -18,7 +18,7 @@ use verimem::{
     BytewiseComparator, Comparator, Error, Kind, MemTable, Protection, ReverseBytewiseComparator,
 };
 use verimem_driver::seeds::Random;
-use verimem_driver::{Compare, Config, Filtering, Prefixes};
+use verimem_driver::{Compare, Config, Filtering, Prefixes, extractor};
 use verimem_model::{Entry, MAX_SEQUENCE, Merging};
 
 pub use updates::revised;
@@ -90,7 +90,7 @@ impl<'c, C: Comparator> Run<'c, C> {
             .verify_checksums_on_seek(extras.verify && config.protection() != Protection::None)
             .bloom_size_ratio(config.filtering.ratio())
             .whole_key_filtering(config.whole_keys);
-        if let Some(extractor) = config.prefixes.extractor() {
+        if let Some(extractor) = extractor(config.prefixes) {
             builder = builder.prefix_extractor(extractor);
         }
         if config.merging == Merging::Append {

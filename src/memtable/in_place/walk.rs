@@ -6,7 +6,7 @@ use core::ops::Bound;
 use super::{InPlaceTable, OwnedLookup};
 use crate::entry::EntryRef;
 use crate::error::Result;
-use crate::key::{Comparator, SequenceNumber, Timestamp};
+use crate::key::{Comparator, PrefixExtractor, PrefixMode, SequenceNumber, Timestamp};
 use crate::lookup::Lookup;
 use crate::memtable::VisibleIter;
 use crate::rep::{Cursor, Handle, ReadObserver, Sealed, SkipListRep};
@@ -60,6 +60,16 @@ impl<H: InPlaceHandle> Handle for Inside<H> {
     #[inline(always)]
     fn observer(&self) -> Option<&dyn ReadObserver> {
         self.0.in_place().table.observer()
+    }
+
+    #[inline(always)]
+    fn prefix_extractor(&self) -> Option<&dyn PrefixExtractor> {
+        self.0.in_place().table.prefix_extractor()
+    }
+
+    #[inline(always)]
+    fn may_have_prefix(&self, prefix: &[u8]) -> bool {
+        self.0.in_place().table.may_have_prefix(prefix)
     }
 
     #[inline(always)]
@@ -119,6 +129,12 @@ impl<H: InPlaceHandle> InPlaceCursor<H> {
     /// A cursor at no entry.
     pub fn new(handle: H) -> Self {
         Self(Cursor::new(Inside(handle)))
+    }
+
+    /// As [`Cursor::with_prefix_mode`].
+    #[must_use]
+    pub fn with_prefix_mode(self, mode: PrefixMode) -> Self {
+        Self(self.0.with_prefix_mode(mode))
     }
 
     /// Goes to no entry.
@@ -244,6 +260,12 @@ impl<H: InPlaceHandle, V: Visibility> InPlaceIter<H, V> {
     #[must_use]
     pub fn at_timestamp(self, timestamp: Timestamp) -> Self {
         Self(self.0.at_timestamp(timestamp))
+    }
+
+    /// As [`VisibleIter::with_prefix_mode`].
+    #[must_use]
+    pub fn with_prefix_mode(self, mode: PrefixMode) -> Self {
+        Self(self.0.with_prefix_mode(mode))
     }
 
     /// The timestamp of the entry at the iterator, if keys have any.

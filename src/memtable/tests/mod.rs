@@ -12,6 +12,7 @@ mod kinds;
 mod memory;
 pub(super) mod merges;
 mod overwrite;
+mod prefixes;
 mod ranges;
 mod sample;
 mod silent;

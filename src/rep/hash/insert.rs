@@ -1,5 +1,7 @@
 //! Inserting entries, and making them found by their buckets.
 
+use smallvec::SmallVec;
+
 use super::index::{Bucket, Hash};
 use super::{HashRep, Hashed};
 use crate::arena::{Allocate, Memory, UNIT};
@@ -8,10 +10,12 @@ use crate::error::{Corruption, Error, Result};
 use crate::key::Comparator;
 use crate::rep::MemTableRep;
 use crate::skiplist::{
-    BatchError, Hint, InsertContext, Place, Sharing, SkipList, Target, Tower, Word,
+    BatchError, Hint, InsertContext, Place, Places, Sharing, SkipList, Start, Target, Tower, Word,
 };
 use crate::sync::fault;
 use crate::sync::ledger::FAULT_HASH_NO_HELP;
+#[cfg(any(loom, shuttle))]
+use crate::sync::ledger::FAULT_HASH_PUBLISH_BEFORE_LINK;
 
 impl<C: Comparator> MemTableRep for HashRep<C> {
     type Context = InsertContext;
@@ -54,11 +58,23 @@ impl<C: Comparator> MemTableRep for HashRep<C> {
                 MemTableRep::insert_all(&self.list, sharing, memory, context, entries, linked)
             };
         };
-        for (added, entry) in entries.iter().enumerate() {
-            let (place, linked) = (Place::Context(context), || linked(entry));
-            // SAFETY: passed on from the caller.
-            unsafe { self.insert_hashed(hashed, sharing, memory, place, entry, linked) }
-                .map_err(|error| BatchError { added, error })?;
+        let mut added = 0;
+        while let Some(entry) = entries.get(added) {
+            let done = if context.is_in_run() || added + 1 == entries.len() {
+                let (place, linked) = (Place::Context(context), || linked(entry));
+                // SAFETY: passed on from the caller.
+                unsafe { self.insert_hashed(hashed, sharing, memory, place, entry, linked) }
+                    .map(|()| added += 1)
+            } else {
+                let rest = &entries[added..];
+                let mut counted = |entry: &EntryRef<'_>| {
+                    linked(entry);
+                    added += 1;
+                };
+                // SAFETY: passed on from the caller.
+                unsafe { self.insert_groups(hashed, sharing, memory, context, rest, &mut counted) }
+            };
+            done.map_err(|error| BatchError { added, error })?;
         }
         Ok(())
     }
@@ -111,6 +127,55 @@ struct Candidate<'c> {
 }
 
 impl<C: Comparator> HashRep<C> {
+    /// Inserts entries by several searches at a time, until all are inserted or they
+    /// begin to fall next to each other. The first insertions make the places of later ones
+    /// stale; linking notices.
+    ///
+    /// # Errors
+    ///
+    /// As for [`MemTableRep::insert`]; the entries before are inserted.
+    ///
+    /// # Safety
+    ///
+    /// As for [`MemTableRep::insert`].
+    #[inline(never)]
+    unsafe fn insert_groups(
+        &self,
+        hashed: &Hashed,
+        sharing: Sharing,
+        memory: &mut Memory<'_>,
+        context: &mut InsertContext,
+        entries: &[EntryRef<'_>],
+        linked: &mut impl FnMut(&EntryRef<'_>),
+    ) -> Result<()> {
+        let mut places = Places::new();
+        for group in entries.chunks(Places::ROOM) {
+            let buckets = self.buckets(hashed, group.iter().map(|entry| entry.user_key));
+            let targets: SmallVec<[Target<'_>; Places::ROOM]> = group
+                .iter()
+                .map(|entry| Target::new(self.list.comparator(), entry.user_key, entry.sequence))
+                .collect();
+            let starts: SmallVec<[Start; Places::ROOM]> = buckets
+                .iter()
+                .zip(&targets)
+                .map(|((_, bucket), target)| self.start_of(hashed, bucket.flatten(), target))
+                .collect();
+            self.list
+                .locate_all(&mut places, context, &targets, &starts);
+            for (index, entry) in group.iter().enumerate() {
+                let place = Place::Found(&mut places, index, context);
+                // SAFETY: passed on from the caller.
+                unsafe {
+                    self.insert_hashed(hashed, sharing, memory, place, entry, || linked(entry))?;
+                }
+            }
+            if context.is_in_run() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Inserts an entry, and publishes it if it is the first of its bucket.
     ///
     /// # Errors
@@ -205,6 +270,20 @@ impl<C: Comparator> HashRep<C> {
             layout: candidate.layout,
             height: towers.of_anchor(list, candidate.entry),
         };
+        #[cfg(any(loom, shuttle))]
+        if fault(&FAULT_HASH_PUBLISH_BEFORE_LINK) {
+            let publish = |anchor| {
+                let push = |fresh| index.push(candidate.hash, candidate.head, fresh, anchor).0;
+                let bucket = home.unwrap_or_else(push);
+                // SAFETY: it is the fault that the node is not linked.
+                bucket.lower(anchor, |anchor| unsafe {
+                    list.follows(anchor, candidate.target)
+                });
+                bucket.count();
+            };
+            // SAFETY: passed on from the caller.
+            return unsafe { list.insert_published(sharing, memory, &new, publish, linked) };
+        }
         // SAFETY: passed on from the caller.
         let inserted = unsafe { list.insert_from(sharing, memory, place, None, &new, linked) };
         let (anchor, refused) = match inserted {

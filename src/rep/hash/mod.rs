@@ -73,6 +73,8 @@ mod factory;
 mod index;
 mod insert;
 mod read;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod towers;
 
 pub use distribution::BucketDistribution;
@@ -161,7 +163,16 @@ impl<C: Comparator> HashRep<C> {
     /// Where a search for any entry begins.
     #[inline(always)]
     fn start(&self, target: &Target<'_>) -> Start {
-        let Some((hashed, Some(bucket))) = self.bucket(target) else {
+        match self.bucket(target) {
+            Some((hashed, bucket)) => self.start_of(hashed, bucket, target),
+            None => self.list.top(),
+        }
+    }
+
+    /// Where a search for any entry begins, by the bucket of its key.
+    #[inline(always)]
+    fn start_of(&self, hashed: &Hashed, bucket: Option<&Bucket>, target: &Target<'_>) -> Start {
+        let Some(bucket) = bucket else {
             return self.list.top();
         };
         let anchor = bucket.anchor();

@@ -8,10 +8,10 @@ use crate::entry::EntryRef;
 use crate::error::{Corruption, Result};
 use crate::key::{Comparator, SequenceNumber};
 use crate::rep::ReadRep;
-use crate::skiplist::{Position, SkipList, Target, Trail};
+use crate::skiplist::{Position, SkipList, Start, Target, Trail, Word};
 
 /// Keys that are looked up before the records of the first are read.
-const GROUP: usize = 32;
+pub(super) const GROUP: usize = 32;
 
 /// Random entries and counts are the defaults, which look at all entries: here the towers tell
 /// of prefixes, not of entries alone.
@@ -48,7 +48,7 @@ impl<C: Comparator> ReadRep for HashRep<C> {
             return SkipList::find_all(&self.list, keys, sequence, found);
         };
         for (group, keys) in keys.chunks(GROUP).enumerate() {
-            let buckets = self.buckets(hashed, keys);
+            let buckets = self.buckets(hashed, keys.iter().copied());
             let from_the_head = |(_, bucket): &&Asked<'_, '_>| match bucket {
                 Some(bucket) => bucket.is_some_and(|at| hashed.towers.is_crowded(at.entries())),
                 None => true,
@@ -89,6 +89,54 @@ impl<C: Comparator> ReadRep for HashRep<C> {
     fn seek_before(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Position> {
         let target = Target::new(self.comparator(), user_key, sequence);
         self.list.seek_before_from(self.start(&target), &target)
+    }
+
+    /// Without a search where there is no bucket, or the key lies before the whole of it: by H4
+    /// its anchor is the first entry then, or no entry with the prefix follows.
+    fn seek_in_prefix(
+        &self,
+        trail: &mut Trail,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Position> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        let Some((hashed, bucket)) = self.bucket(&target) else {
+            return SkipList::seek(&self.list, trail, &target);
+        };
+        let Some(bucket) = bucket else {
+            trail.clear();
+            return None;
+        };
+        let anchor = bucket.anchor();
+        // SAFETY: an anchor is a node of this list, linked before it was published (H1).
+        if unsafe { self.list.precedes(anchor, &target) } {
+            let start = self.start_in(hashed, bucket, anchor);
+            return self.list.seek_from(start, trail, &target);
+        }
+        // SAFETY: as above, on so many levels (H1); it is not the head, which precedes all.
+        unsafe { self.list.stand_at(trail, anchor, hashed.towers.levels()) }
+    }
+
+    fn seek_for_prev_in_prefix(
+        &self,
+        user_key: &[u8],
+        sequence: SequenceNumber,
+    ) -> Option<Position> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        let start = self.start_in_prefix(&target, |anchor| {
+            // SAFETY: an anchor is a node of this list, linked before it was published (H1).
+            !unsafe { self.list.follows(anchor, &target) }
+        })?;
+        self.list.seek_for_prev_from(start, &target)
+    }
+
+    fn seek_before_in_prefix(&self, user_key: &[u8], sequence: SequenceNumber) -> Option<Position> {
+        let target = Target::new(self.comparator(), user_key, sequence);
+        let start = self.start_in_prefix(&target, |anchor| {
+            // SAFETY: as above.
+            unsafe { self.list.precedes(anchor, &target) }
+        })?;
+        self.list.seek_before_from(start, &target)
     }
 
     fn first(&self, trail: &mut Trail) -> Option<Position> {
@@ -162,19 +210,35 @@ impl<C: Comparator> ReadRep for HashRep<C> {
 }
 
 /// A key, and its bucket if it has one; without a prefix, the outer one is `None`.
-type Asked<'k, 'i> = (&'k [u8], Option<Option<&'i Bucket>>);
+pub(super) type Asked<'k, 'i> = (&'k [u8], Option<Option<&'i Bucket>>);
 
 impl<C: Comparator> HashRep<C> {
+    /// Where a search backward in a prefix begins; `None` where it would find nothing, as no
+    /// entry with the prefix lies before an anchor (H4) that the search `passes` not.
+    fn start_in_prefix(
+        &self,
+        target: &Target<'_>,
+        passes: impl FnOnce(Word) -> bool,
+    ) -> Option<Start> {
+        let Some((hashed, bucket)) = self.bucket(target) else {
+            return Some(self.list.top());
+        };
+        let bucket = bucket?;
+        let anchor = bucket.anchor();
+        passes(anchor).then(|| self.start_in(hashed, bucket, anchor))
+    }
+
     /// The buckets of some keys, each step for all of them before the next: they wait for memory
     /// together. Anchors are asked for.
-    fn buckets<'k, 'i>(
+    pub(super) fn buckets<'k, 'i>(
         &'i self,
         hashed: &'i Hashed,
-        keys: &[&'k [u8]],
+        keys: impl IntoIterator<Item = &'k [u8]> + Clone,
     ) -> SmallVec<[Asked<'k, 'i>; GROUP]> {
         let index = &hashed.index;
         let hashes: SmallVec<[_; GROUP]> = keys
-            .iter()
+            .clone()
+            .into_iter()
             .map(|key| {
                 let hash = index.hash::<C>(key);
                 hash.into_iter().for_each(|hash| index.ask_for_slot(hash));
@@ -193,6 +257,6 @@ impl<C: Comparator> HashRep<C> {
             bucket
         };
         let buckets = hashes.into_iter().map(|hash| hash.map(find));
-        keys.iter().copied().zip(buckets).collect()
+        keys.into_iter().zip(buckets).collect()
     }
 }

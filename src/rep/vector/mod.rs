@@ -49,6 +49,8 @@ mod read;
 mod settle;
 mod sort;
 #[cfg(all(test, not(any(loom, shuttle))))]
+mod sort_tests;
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 use core::fmt;

@@ -54,8 +54,8 @@ impl Held {
     }
 
     #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(super) fn items_and_room(&self) -> (usize, usize) {
-        (self.items.len(), self.items.capacity())
+    pub(super) fn rooms(&self) -> [usize; 2] {
+        [self.items.capacity(), self.spare.capacity()]
     }
 
     #[cfg(all(test, not(any(loom, shuttle))))]

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize as Count, Ordering};
 use std::sync::{Mutex as StdMutex, Weak};
 use std::vec::Vec;
 
-use super::sort::{Item, Order as ItemOrder, sort};
 use super::*;
 use crate::arena::{ArenaOptions, ConcurrentArena};
 use crate::entry::Protection;
@@ -93,40 +92,6 @@ fn dropped<C: Comparator>(rep: &VectorRep<C>) -> usize {
     dropped
 }
 
-/// By prefix and then by half of the node's number, so that there are equal ones.
-struct ByNumber;
-
-impl ItemOrder for ByNumber {
-    type Inside = ();
-
-    fn inside(&self) {}
-
-    fn before(&self, a: &Item, b: &Item) -> bool {
-        (a.prefix, a.node / 2) < (b.prefix, b.node / 2)
-    }
-}
-
-#[test]
-fn r4_items_are_sorted_stably_whoever_helps() {
-    for len in [0, 1, 2, 15, 16, 17, 33, 100, 1_000, 5_000] {
-        for prefixes in [1, 3, u32::MAX] {
-            for helpers in [0, 1, 2, 4, 100] {
-                let items = (0..len).map(|order| Item {
-                    prefix: crate::sync::random_u64() as u32 % prefixes,
-                    order,
-                    node: crate::sync::random_u64() as u32 % (len + 1),
-                });
-                let mut items: Vec<_> = items.collect();
-                let mut expected = items.clone();
-                expected.sort_by_key(|item| (item.prefix, item.node / 2, item.order));
-                let mut spare = std::vec![Item::default(); items.len()];
-                sort(&mut items, &mut spare, helpers, &ByNumber);
-                assert!(items == expected, "{len} {prefixes} {helpers}");
-            }
-        }
-    }
-}
-
 #[test]
 fn r4_many_entries_are_sorted_by_all_processors() {
     let rep = vector(BytewiseComparator, SkipListOptions::default(), 0);
@@ -165,20 +130,24 @@ fn x1_a_panic_of_a_helper_goes_on_where_it_was_asked() {
 #[test]
 fn r4_sorting_leaves_room_for_what_it_was_told_of_only() {
     let rep = vector(BytewiseComparator, SkipListOptions::default(), 6_000);
-    let room = || rep.held.lock().items_and_room();
-    assert!(room().1 >= 6_000);
+    let rooms = || rep.held.lock().rooms();
+    let told = 6_000..12_000;
+    assert!(rooms().iter().all(|room| told.contains(room)));
     for key in 0..6_000u32 {
         append(&rep, &key.to_be_bytes(), 1, b"");
     }
     assert!(rep.last().is_some());
-    assert!((6_000..12_000).contains(&room().1));
-    for key in 6_000..20_000u32 {
+    assert!(rooms().iter().all(|room| told.contains(room)));
+    rep.seal();
+    assert_eq!(rooms(), [0, 0]);
+    assert_eq!(scan(&rep).len(), 6_000);
+
+    let rep = vector(BytewiseComparator, SkipListOptions::default(), 6_000);
+    for key in 0..20_000u32 {
         append(&rep, &key.to_be_bytes(), 1, b"");
     }
     assert!(rep.last().is_some());
-    assert_eq!(room(), (0, 0));
-    rep.seal();
-    assert_eq!(room(), (0, 0));
+    assert_eq!(rep.held.lock().rooms(), [0, 0]);
     assert_eq!(scan(&rep).len(), 20_000);
     assert!(std::format!("{rep:?}").contains("6000"));
 }

@@ -50,6 +50,15 @@ impl Comparator for AnyOrder {
         "test.AnyOrder"
     }
 
+    fn is_prefix_successor(&self, prefix: &[u8], next: &[u8]) -> bool {
+        match self {
+            Self::Bytewise(order) => order.is_prefix_successor(prefix, next),
+            Self::Reverse(order) => order.is_prefix_successor(prefix, next),
+            Self::Coarse(order) => order.is_prefix_successor(prefix, next),
+            Self::SharedPrefix(order) => order.is_prefix_successor(prefix, next),
+        }
+    }
+
     fn prefix(&self, user_key: &[u8]) -> u32 {
         match self {
             Self::Bytewise(order) => order.prefix(user_key),

@@ -9,7 +9,7 @@ use verimem::rep::{
 };
 use verimem::skiplist::HeightSource;
 use verimem::{CappedPrefix, Comparator, FixedPrefix, PrefixExtractor, Protection};
-use verimem_model::{Duplicates, Merging, Order};
+use verimem_model::{Duplicates, Merging, Order, Prefixes};
 
 use crate::candidate::Abilities;
 use crate::knobs::KNOBS;
@@ -178,26 +178,13 @@ impl Filtering {
     }
 }
 
-/// What the prefix of a key is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Prefixes {
-    /// Keys have none.
-    Nothing,
-    /// So many bytes; shorter keys have none.
-    Fixed(usize),
-    /// So many bytes, or the key.
-    Capped(usize),
-}
-
-impl Prefixes {
-    /// What takes it.
-    #[must_use]
-    pub fn extractor(self) -> Option<Arc<dyn PrefixExtractor>> {
-        match self {
-            Self::Nothing => None,
-            Self::Fixed(bytes) => Some(Arc::new(FixedPrefix(bytes))),
-            Self::Capped(bytes) => Some(Arc::new(CappedPrefix(bytes))),
-        }
+/// What takes such prefixes.
+#[must_use]
+pub fn extractor(prefixes: Prefixes) -> Option<Arc<dyn PrefixExtractor>> {
+    match prefixes {
+        Prefixes::Nothing => None,
+        Prefixes::Fixed(bytes) => Some(Arc::new(FixedPrefix(bytes))),
+        Prefixes::Capped(bytes) => Some(Arc::new(CappedPrefix(bytes))),
     }
 }
 
@@ -252,6 +239,8 @@ pub struct Config {
     pub verify_checksums_on_seek: bool,
     /// Errors show keys.
     pub show_corrupt_keys: bool,
+    /// Seeks go so far ahead from where the cursor is.
+    pub lookahead: usize,
     /// What the table's representation can do; less than [`Rep::abilities`] only if it is
     /// another one.
     pub abilities: Abilities,
@@ -284,6 +273,7 @@ impl Default for Config {
             paranoid_checks: false,
             verify_checksums_on_seek: false,
             show_corrupt_keys: false,
+            lookahead: 0,
             abilities: Abilities::ALL,
         }
     }

@@ -2,9 +2,9 @@
 
 use verimem::rep::{Cursor, Handle, ReadRep};
 use verimem::{Comparator, Error, Visibility, VisibleIter};
-use verimem_model::{Answer, Entry};
+use verimem_model::{Answer, Entry, Hidden, PrefixMode, Sight, View};
 
-use crate::real::{answer, entry};
+use crate::real::{Hiding, answer, entry};
 use crate::subject::TableCursor;
 
 /// Over all entries.
@@ -121,4 +121,46 @@ impl<H: Handle, V: Visibility> TableCursor for Visible<H, V> {
     fn prev(&mut self) {
         assert_eq!(self.0.prev(), SOUND);
     }
+}
+
+/// A cursor, with a mode unless it is the default.
+pub(crate) fn keeping_to_prefix<'t, H: Handle + 't>(
+    cursor: Cursor<H>,
+    mode: PrefixMode,
+) -> Box<dyn TableCursor + 't> {
+    let cursor = match mode {
+        PrefixMode::TotalOrder => cursor,
+        mode => cursor.with_prefix_mode(prefix_mode(mode)),
+    };
+    Box::new(Internal(cursor))
+}
+
+/// What the model calls a mode.
+fn prefix_mode(mode: PrefixMode) -> verimem::PrefixMode {
+    match mode {
+        PrefixMode::TotalOrder => verimem::PrefixMode::TotalOrder,
+        PrefixMode::SameAsStart => verimem::PrefixMode::SameAsStart,
+        PrefixMode::Auto => verimem::PrefixMode::Auto,
+    }
+}
+
+/// An iterator, with a mode, a timestamp and a visibility where they are not the defaults.
+pub(crate) fn seeing<'t, H: Handle + 't>(
+    keys: VisibleIter<H>,
+    view: &View,
+) -> Box<dyn TableCursor + 't> {
+    let sight = &view.sight;
+    let keys = match view.mode {
+        PrefixMode::TotalOrder => keys,
+        mode => keys.with_prefix_mode(prefix_mode(mode)),
+    };
+    let hidden = sight.hidden;
+    if *sight == Sight::at(sight.snapshot) {
+        return Box::new(Visible(keys));
+    }
+    if hidden == Hidden::default() {
+        return Box::new(Visible(keys.at_timestamp(sight.timestamp)));
+    }
+    let keys = keys.with_visibility(Hiding(hidden));
+    Box::new(Visible(keys.at_timestamp(sight.timestamp)))
 }

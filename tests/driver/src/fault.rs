@@ -77,11 +77,15 @@ pub enum Fault {
     OverwriteKeepsFirst,
     /// The tag of what is overwritten is counted again.
     OverwriteCountsTag,
+    /// An iterator goes on past its prefix.
+    PrefixLeft,
+    /// An iterator that is to choose for itself keeps to its prefix.
+    AutoKeepsToPrefix,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::OffByOneVisibility,
         Self::MissedDuplicate,
         Self::DroppedEntry,
@@ -117,6 +121,8 @@ impl Fault {
         Self::KeptIsCounted,
         Self::OverwriteKeepsFirst,
         Self::OverwriteCountsTag,
+        Self::PrefixLeft,
+        Self::AutoKeepsToPrefix,
     ];
 
     /// The configuration of the table that is broken, for a fault that is one of those.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use verimem::{BatchError, Corruption, Error};
 use verimem_model::{
-    Answer, Counters, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, Sight, View, kind,
+    Answer, Counters, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, PrefixMode, Sight, View, kind,
 };
 
 use crate::Fault;
@@ -44,6 +44,15 @@ impl Faulty {
             _ => {}
         }
         sight
+    }
+
+    /// What prefixes are to a broken iterator.
+    fn kept_to(&self, mode: PrefixMode) -> PrefixMode {
+        match (mode, self.fault) {
+            (PrefixMode::SameAsStart, Fault::PrefixLeft) => PrefixMode::TotalOrder,
+            (PrefixMode::Auto, Fault::AutoKeepsToPrefix) => PrefixMode::SameAsStart,
+            _ => mode,
+        }
     }
 
     /// What a broken reader says.
@@ -192,8 +201,8 @@ impl Subject for Faulty {
         Ok(stretches)
     }
 
-    fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_> {
-        let inner = self.inner.internal(owned);
+    fn internal(&self, owned: bool, mode: PrefixMode) -> Box<dyn TableCursor + '_> {
+        let inner = self.inner.internal(owned, self.kept_to(mode));
         if self.fault == Fault::CursorStartsOver {
             Box::new(StartsOver(inner))
         } else {
@@ -203,6 +212,7 @@ impl Subject for Faulty {
 
     fn visible(&self, owned: bool, view: &View) -> Box<dyn TableCursor + '_> {
         let mut view = view.clone();
+        view.mode = self.kept_to(view.mode);
         if self.fault != Fault::OffByOneVisibility {
             view.sight = self.seen(&view.sight);
         }

@@ -1,7 +1,7 @@
 //! The options of a [`Config`], and the values that each takes in a test.
 
-use crate::{Compare, Config, Filtering, Prefixes, Rep, Towers};
-use verimem_model::{Duplicates, Merging};
+use crate::{Compare, Config, Filtering, Rep, Towers};
+use verimem_model::{Duplicates, Merging, Prefixes};
 
 /// An option. Its value in place 0 is the default.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ macro_rules! knob {
 }
 
 /// All options but the seed.
-pub const KNOBS: [Knob; 23] = [
+pub const KNOBS: [Knob; 24] = [
     knob!(
         rep,
         3,
@@ -118,4 +118,5 @@ pub const KNOBS: [Knob; 23] = [
     knob!(paranoid_checks, 0, [false, true]),
     knob!(verify_checksums_on_seek, 0, [false, true]),
     knob!(show_corrupt_keys, 0, [false, true]),
+    knob!(lookahead, 0, [0, 1, 8, 1000]),
 ];

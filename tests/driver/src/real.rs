@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use verimem::memtable::DuplicatePolicy;
 use verimem::merge;
-use verimem::rep::{Handle, MemTableRep, MemTableRepFactory};
+use verimem::rep::{MemTableRep, MemTableRepFactory};
 use verimem::{
     BatchError, CappedPrefix, Comparator, EntryRef, Error, FixedPrefix, Hint, Kind, Lookup,
-    MemTable, MergeBase, PrefixHints, Reader, Visibility, VisibleIter, Writer,
+    MemTable, MergeBase, PrefixHints, Reader, Visibility, Writer,
 };
 use verimem_model::{
-    Answer, Base, Counters, Duplicates, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, Sight,
-    Version, View,
+    Answer, Base, Counters, Duplicates, Entry, Fragment, Hidden, Merged, PREFIX_HINTS, PrefixMode,
+    Sight, Version, View,
 };
 
-use crate::cursors::{Internal, Visible};
+use crate::cursors::{keeping_to_prefix, seeing};
 use crate::subject::{Answers, BatchWriter, Stored, Subject, TableCursor, borrowed};
-use crate::{Config, operator};
+use crate::{Config, extractor, operator};
 
 /// A [`MemTable`], a few hints, and one hint that belongs to another table.
 pub struct Real<C: Comparator, R> {
@@ -74,8 +74,9 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> Real<C, R> {
             .duplicates(policy(config.duplicates))
             .paranoid_checks(config.paranoid_checks)
             .verify_checksums_on_seek(config.verify_checksums_on_seek)
-            .show_corrupt_keys(config.show_corrupt_keys);
-        if let Some(extractor) = config.prefixes.extractor() {
+            .show_corrupt_keys(config.show_corrupt_keys)
+            .lookahead(config.lookahead);
+        if let Some(extractor) = extractor(config.prefixes) {
             builder = builder.prefix_extractor(extractor);
         }
         if let Some(operator) = operator::of(config.merging) {
@@ -203,22 +204,21 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> Subject for Real<C, R> {
         Ok(all)
     }
 
-    fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_> {
+    fn internal(&self, owned: bool, mode: PrefixMode) -> Box<dyn TableCursor + '_> {
         if owned {
-            Box::new(Internal(self.table.owned_iter()))
+            keeping_to_prefix(self.table.owned_iter(), mode)
         } else {
-            Box::new(Internal(self.table.iter()))
+            keeping_to_prefix(self.table.iter(), mode)
         }
     }
 
     fn visible(&self, owned: bool, view: &View) -> Box<dyn TableCursor + '_> {
         let (lower, upper) = (borrowed(&view.lower), borrowed(&view.upper));
-        let sight = &view.sight;
-        let snapshot = sight.snapshot;
+        let snapshot = view.sight.snapshot;
         if owned {
-            seeing(self.table.owned_visible(snapshot, lower, upper), sight)
+            seeing(self.table.owned_visible(snapshot, lower, upper), view)
         } else {
-            seeing(self.table.visible_range(snapshot, lower, upper), sight)
+            seeing(self.table.visible_range(snapshot, lower, upper), view)
         }
     }
 
@@ -357,19 +357,6 @@ impl Visibility for Hiding {
     fn min_uncommitted(&self) -> u64 {
         self.0.min_uncommitted
     }
-}
-
-/// An iterator, with a timestamp and a visibility unless all is seen.
-fn seeing<'t, H: Handle + 't>(keys: VisibleIter<H>, sight: &Sight) -> Box<dyn TableCursor + 't> {
-    let hidden = sight.hidden;
-    if *sight == Sight::at(sight.snapshot) {
-        return Box::new(Visible(keys));
-    }
-    if hidden == Hidden::default() {
-        return Box::new(Visible(keys.at_timestamp(sight.timestamp)));
-    }
-    let keys = keys.with_visibility(Hiding(hidden));
-    Box::new(Visible(keys.at_timestamp(sight.timestamp)))
 }
 
 /// What the model calls [`Duplicates`].

@@ -174,7 +174,8 @@ impl<'s> Run<'s> {
             model: ModelMemTable::new(config.compare.order())
                 .merging(config.merging, config.max_successive_merges)
                 .timestamps(config.timestamp_len)
-                .duplicates(config.duplicates),
+                .duplicates(config.duplicates)
+                .prefixes(config.prefixes),
             last: 100,
             time: 100,
             added: Vec::new(),
@@ -380,6 +381,7 @@ impl<'s> Run<'s> {
             view.sight.timestamp = self.model.layout().split(key).1;
             self.check_visible(&view)?;
         }
+        self.check_prefixes()?;
         self.check_visible(&View::whole(verimem::MAX_SEQUENCE_NUMBER))
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Bound;
 
 use verimem::Error;
 use verimem_model::{
-    Answer, Cursor, Entry, InternalCursor, Key, Leg, MAX_SEQUENCE, ModelMemTable, Motion, View,
-    VisibleCursor, kind,
+    Answer, Cursor, Entry, InternalCursor, Key, Leg, MAX_SEQUENCE, ModelMemTable, Motion,
+    PrefixMode, View, VisibleCursor, kind,
 };
 
 use crate::reads::named;
@@ -77,23 +77,22 @@ impl ModelCursor {
 impl<'s> Run<'s> {
     pub(crate) fn open_cursor(&mut self, slot: u8, cursor: &Cursor) -> Result<(), Divergence> {
         let (name, opened) = match cursor {
-            Cursor::Internal { owned } => (
+            Cursor::Internal { owned, mode } => (
                 if *owned { "owned_iter" } else { "iter" },
-                Slot {
-                    actual: self.subject.internal(*owned),
-                    expected: ModelCursor::Internal(InternalCursor::default()),
-                },
+                Slot::on_entries(self.subject, *owned, *mode),
             ),
             Cursor::Visible {
                 owned,
                 sight,
                 lower,
                 upper,
+                mode,
             } => {
                 let view = View {
                     sight: self.sight(sight),
                     lower: bytes_of(lower),
                     upper: bytes_of(upper),
+                    mode: *mode,
                 };
                 let names = if *owned {
                     ["owned_visible", "owned_visible.at", "owned_visible.hiding"]
@@ -101,14 +100,7 @@ impl<'s> Run<'s> {
                     ["visible", "visible.at", "visible.hiding"]
                 };
                 let name = named(&view.sight, names);
-                let actual = self.subject.visible(*owned, &view);
-                (
-                    name,
-                    Slot {
-                        actual,
-                        expected: ModelCursor::Visible(VisibleCursor::new(view)),
-                    },
-                )
+                (name, Slot::on_visible(self.subject, *owned, view))
             }
         };
         self.slots[usize::from(slot) % 4] = opened;
@@ -133,24 +125,14 @@ impl<'s> Run<'s> {
         let slot = &mut self.slots[number];
         let table = &self.model;
         match (motion, sought) {
-            (Motion::Seek(..), Some((key, sequence))) => {
-                slot.actual.seek(&key, sequence);
-                slot.expected.seek(table, &key, sequence, true);
-            }
+            (Motion::Seek(..), Some((key, sequence))) => slot.seek(table, &key, sequence, true),
             (Motion::SeekForPrev(..), Some((key, sequence))) => {
-                slot.actual.seek_for_prev(&key, sequence);
-                slot.expected.seek(table, &key, sequence, false);
+                slot.seek(table, &key, sequence, false);
             }
             (Motion::First, _) => slot.go_to_end(table, true),
             (Motion::Last, _) => slot.go_to_end(table, false),
-            (Motion::Next, _) => {
-                slot.actual.next();
-                slot.expected.step(table, true);
-            }
-            (Motion::Prev, _) => {
-                slot.actual.prev();
-                slot.expected.step(table, false);
-            }
+            (Motion::Next, _) => slot.step(table, true),
+            (Motion::Prev, _) => slot.step(table, false),
             _ => slot.seek_random(table)?,
         }
         let outcome = if slot.expected.entry(table).is_some() {
@@ -178,12 +160,7 @@ impl<'s> Run<'s> {
             slot.check(&self.model)?;
         }
         for _ in 0..steps {
-            if forward {
-                slot.actual.next();
-            } else {
-                slot.actual.prev();
-            }
-            slot.expected.step(&self.model, forward);
+            slot.step(&self.model, forward);
             slot.check(&self.model)?;
             let valid = slot.expected.entry(&self.model).is_some();
             self.histogram
@@ -223,7 +200,11 @@ impl<'s> Run<'s> {
     pub(crate) fn check_scans(&self) -> Result<(), Divergence> {
         let entries: Vec<_> = self.model.entries().collect();
         for owned in [false, true] {
-            scan(&mut *self.subject.internal(owned), &entries, "all entries")?;
+            scan(
+                &mut *self.subject.internal(owned, PrefixMode::TotalOrder),
+                &entries,
+                "all entries",
+            )?;
         }
         Ok(())
     }
@@ -266,33 +247,52 @@ impl<'s> Run<'s> {
 }
 
 impl<'s> Slot<'s> {
-    /// One of each sort, nowhere.
-    pub(crate) fn four(subject: &'s dyn Subject) -> [Self; 4] {
-        let slot = |visible, owned| {
-            let view = View::whole(MAX_SEQUENCE);
-            if visible {
-                let actual = subject.visible(owned, &view);
-                Self {
-                    actual,
-                    expected: ModelCursor::Visible(VisibleCursor::new(view)),
-                }
-            } else {
-                let actual = subject.internal(owned);
-                Self {
-                    actual,
-                    expected: ModelCursor::Internal(InternalCursor::default()),
-                }
-            }
-        };
-        [
-            slot(false, false),
-            slot(true, false),
-            slot(false, true),
-            slot(true, true),
-        ]
+    /// A cursor over all entries, nowhere.
+    pub(crate) fn on_entries(subject: &'s dyn Subject, owned: bool, mode: PrefixMode) -> Self {
+        Self {
+            actual: subject.internal(owned, mode),
+            expected: ModelCursor::Internal(InternalCursor::new(mode)),
+        }
     }
 
-    fn go_to_end(&mut self, table: &ModelMemTable, first: bool) {
+    /// A cursor over visible keys, nowhere.
+    pub(crate) fn on_visible(subject: &'s dyn Subject, owned: bool, view: View) -> Self {
+        Self {
+            actual: subject.visible(owned, &view),
+            expected: ModelCursor::Visible(VisibleCursor::new(view)),
+        }
+    }
+
+    /// One of each sort.
+    pub(crate) fn four(subject: &'s dyn Subject) -> [Self; 4] {
+        let entries = |owned| Self::on_entries(subject, owned, PrefixMode::TotalOrder);
+        let visible = |owned| Self::on_visible(subject, owned, View::whole(MAX_SEQUENCE));
+        [entries(false), visible(false), entries(true), visible(true)]
+    }
+
+    pub(crate) fn is_on(&self, table: &ModelMemTable) -> bool {
+        self.expected.entry(table).is_some()
+    }
+
+    pub(crate) fn step(&mut self, table: &ModelMemTable, forward: bool) {
+        if forward {
+            self.actual.next();
+        } else {
+            self.actual.prev();
+        }
+        self.expected.step(table, forward);
+    }
+
+    pub(crate) fn seek(&mut self, table: &ModelMemTable, key: &[u8], sequence: u64, forward: bool) {
+        if forward {
+            self.actual.seek(key, sequence);
+        } else {
+            self.actual.seek_for_prev(key, sequence);
+        }
+        self.expected.seek(table, key, sequence, forward);
+    }
+
+    pub(crate) fn go_to_end(&mut self, table: &ModelMemTable, first: bool) {
         if first {
             self.actual.seek_to_first();
         } else {
@@ -301,7 +301,7 @@ impl<'s> Slot<'s> {
         self.expected.go_to_end(table, first);
     }
 
-    fn check(&self, table: &ModelMemTable) -> Result<(), Divergence> {
+    pub(crate) fn check(&self, table: &ModelMemTable) -> Result<(), Divergence> {
         same!(
             Ok(self.expected.entry(table)),
             self.actual.entry(),

@@ -4,7 +4,7 @@
 use std::ops::Bound;
 
 use verimem::{BatchError, Error};
-use verimem_model::{Answer, Counters, Entry, Fragment, Merged, Sight, View};
+use verimem_model::{Answer, Counters, Entry, Fragment, Merged, PrefixMode, Sight, View};
 
 /// The answers to several lookups, in the order of the keys.
 pub type Answers<'a> = Vec<Result<Answer<'a>, Error>>;
@@ -203,7 +203,7 @@ pub trait Subject {
     fn stripped(&self) -> Result<Vec<Stored>, Error>;
 
     /// A cursor over all entries.
-    fn internal(&self, owned: bool) -> Box<dyn TableCursor + '_>;
+    fn internal(&self, owned: bool, mode: PrefixMode) -> Box<dyn TableCursor + '_>;
 
     /// A cursor over visible keys.
     fn visible(&self, owned: bool, view: &View) -> Box<dyn TableCursor + '_>;

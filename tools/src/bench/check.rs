@@ -91,13 +91,16 @@ fn values(ground: &Ground, table: &Table, present: &[u32]) -> Result<(), String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::table::Rep;
+    use crate::bench::subject::Subject;
     use crate::bench::tests::plan;
     use crate::bench::workload::Workload;
+    use crate::rep::Rep;
 
     fn loaded(entries: &[u32]) -> (Ground, Table) {
         let ground = Ground::new(plan(&["--num", "100"]));
-        let table = ground.table(Rep::Skiplist, Workload::Fillseq).unwrap();
+        let table = ground
+            .table(Subject::Rep(Rep::Skiplist), Workload::Fillseq)
+            .unwrap();
         ground.load(&table, entries).unwrap();
         (ground, table)
     }

@@ -2,13 +2,16 @@
 
 use verimem::{EntryRef, Kind};
 
+use super::SetUp;
 use super::choose::{random, shuffled};
 use super::keys::{Keys, present};
 use super::plan::Plan;
-use super::table::{self, Rep, Table};
+use super::subject::Subject;
+use super::table::{self, Table, TableOptions};
 use super::values::Values;
 use super::workload::Workload;
 use crate::outcome::Problem;
+use crate::rep::Rep;
 
 /// Entries that are added at a time off the clock.
 const LOADED_AT_A_TIME: usize = 256;
@@ -58,10 +61,24 @@ impl Ground {
     }
 
     /// An empty table for a workload.
-    pub fn table(&self, rep: Rep, workload: Workload) -> Result<Table, Problem> {
+    pub fn table(&self, subject: Subject, workload: Workload) -> Result<Table, Problem> {
+        self.build(&subject.options(&self.plan, workload)?)
+    }
+
+    /// An empty table of such a set-up.
+    pub fn build(&self, set_up: &SetUp) -> Result<Table, Problem> {
         // Heights of towers, where the main thread draws them.
         verimem::seed_thread_rng(self.plan.seed);
-        table::build(rep, &self.plan.table_options(workload)?)
+        table::build(set_up.0, &set_up.1)
+    }
+
+    /// The same on the default representation, with counters of reads.
+    pub fn observed_table(&self, workload: Workload) -> Result<Table, Problem> {
+        let options = TableOptions {
+            track_reads: true,
+            ..self.plan.table_options(workload)?
+        };
+        table::build(Rep::Skiplist, &options)
     }
 
     /// The keys of entries.

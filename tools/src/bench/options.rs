@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, Parser};
 
 use super::keys::{NUMBER_BYTES, SHARED_BYTES};
-use super::table::Reps;
 use super::workload::Workload;
 use crate::cli::{Format, parse_seconds};
+use crate::rep::Reps;
 use crate::size::parse_size;
 
 /// Options of `verimem bench`.
@@ -32,6 +32,12 @@ pub struct BenchArgs {
     /// Representations of the table, a comma between two, or `all`.
     #[arg(long, value_name = "LIST", default_value = "skiplist")]
     pub memtablerep: Reps,
+    /// Measure also what `verimem advise` says to each workload, as a representation named `advised`.
+    #[arg(long)]
+    pub advised: bool,
+    /// Measure everything so often; rows have the run with the median speed, JSON also the least and the most.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
     /// Seed of orders, choices, values and towers.
     #[arg(long, value_name = "X", default_value_t = 1)]
     pub seed: u64,
@@ -79,7 +85,8 @@ pub struct BenchArgs {
     /// cover as many keys as there are entries.
     #[arg(long = "range_tombstone_width", alias = "range-tombstone-width", value_name = "N", default_value = "100", value_parser = parse_count)]
     pub range_tombstone_width: u32,
-    /// Seal the table before workloads that only read, as an engine does before a flush.
+    /// Seal the table before workloads that only read, as an engine does before a flush, and at the end of
+    /// fills and of `mergerandom`: then the clock sees it, since some representations sort only then.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub seal: bool,
     /// How the result is printed; JSON is an array with a row for each workload and representation.
@@ -94,6 +101,13 @@ pub struct BenchArgs {
     /// No progress bar.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// The options alone, as a command line.
+#[derive(Debug, Parser)]
+pub struct Line {
+    #[command(flatten)]
+    pub options: BenchArgs,
 }
 
 /// A number of entries or operations; underscores may part its digits.

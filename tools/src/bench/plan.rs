@@ -6,7 +6,8 @@ use clap::ValueEnum;
 
 use super::keys::shared_zeroes;
 use super::options::BenchArgs;
-use super::table::{Rep, TableOptions};
+use super::subject::Subject;
+use super::table::TableOptions;
 use super::workload::Workload;
 use crate::outcome::Problem;
 use crate::size::{human, machine_memory};
@@ -27,7 +28,9 @@ const TABLE_BYTES: u64 = 32 << 30;
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub workloads: Vec<Workload>,
-    pub reps: Vec<Rep>,
+    pub subjects: Vec<Subject>,
+    /// How often everything is measured.
+    pub repeat: u32,
     /// Entries that a table is filled with.
     pub num: u32,
     /// Operations of workloads that neither fill nor scan.
@@ -55,6 +58,13 @@ fn usage<T>(text: impl Into<String>) -> Result<T, Problem> {
     Err(Problem::Usage(text.into()))
 }
 
+/// What is to be measured: the representations, then what is advised.
+fn subjects(options: &BenchArgs) -> Vec<Subject> {
+    let reps = options.memtablerep.0.iter().map(|&rep| Subject::Rep(rep));
+    reps.chain(options.advised.then_some(Subject::Advised))
+        .collect()
+}
+
 impl Plan {
     /// Checks the options; `memory` is what the machine has.
     fn checked(options: &BenchArgs, memory: u64) -> Result<Self, Problem> {
@@ -74,7 +84,8 @@ impl Plan {
         };
         let plan = Self {
             workloads,
-            reps: options.memtablerep.0.clone(),
+            subjects: subjects(options),
+            repeat: options.repeat,
             num: options.num,
             reads: options.reads.unwrap_or(options.num),
             writes: options.writes.unwrap_or(options.num),
@@ -185,11 +196,17 @@ impl Plan {
             entries: self.entries(workload),
             prefix_size: self.prefix_size,
             shared_zeroes: match self.shared_prefix {
-                true => shared_zeroes(u64::from(self.num) + u64::from(self.inserts(workload))),
+                true => self.shared_zeroes(workload),
                 false => 0,
             },
             merges: workload == Workload::Mergerandom,
+            track_reads: false,
         })
+    }
+
+    /// The zero bytes that all keys of a workload begin with.
+    pub fn shared_zeroes(&self, workload: Workload) -> usize {
+        shared_zeroes(u64::from(self.num) + u64::from(self.inserts(workload)))
     }
 
     /// The share of `total` operations that falls to a thread.
@@ -214,13 +231,8 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::options::Line;
     use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        options: BenchArgs,
-    }
 
     fn parse(words: &[&str]) -> Result<BenchArgs, clap::Error> {
         let words = std::iter::once("bench").chain(words.iter().copied());

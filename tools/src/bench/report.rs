@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::plan::Plan;
 use super::probe::{EVERY, EVERY_STEP, clock_cost};
-use super::table::{Rep, Table};
+use super::subject::Subject;
+use super::table::Table;
 use super::team::Sum;
 use super::workload::Workload;
-use crate::outcome::per_second;
+use crate::outcome::{Problem, per_second};
 
 /// What was measured of a workload on a representation.
 #[derive(Debug, Clone, Serialize)]
@@ -33,6 +34,15 @@ pub struct Row {
     pub seconds: f64,
     /// Operations over seconds.
     pub ops_per_sec: f64,
+    /// The slowest of all rounds.
+    pub ops_per_sec_min: f64,
+    /// The fastest.
+    pub ops_per_sec_max: f64,
+    /// How many there were.
+    pub rounds: usize,
+    /// What was advised; only where that is what was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
     /// Bytes of keys and values that were read or written.
     pub bytes: u64,
     /// Half of the sampled operations took no longer.
@@ -78,20 +88,32 @@ fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
 
 impl Row {
     /// The row of a measurement.
-    pub fn new(plan: &Plan, rep: Rep, workload: Workload, total: Sum, table: &Table) -> Self {
+    pub fn new(
+        plan: &Plan,
+        subject: Subject,
+        workload: Workload,
+        total: Sum,
+        table: &Table,
+    ) -> Result<Self, Problem> {
+        let (_, _, advice) = subject.options(plan, workload)?;
+        let ops_per_sec = per_second(total.done.operations, total.time);
         let entries = table.stats().entries;
         let used = table.memory_usage().used as f64;
         let at = |quantile| total.histogram.value_at_quantile(quantile);
-        Self {
+        Ok(Self {
             workload: workload.name(),
-            rep: rep.name(),
+            rep: subject.name(),
             threads: plan.threads,
             num: plan.num,
             key_size: plan.key_size,
             value_size: plan.value_size,
             operations: total.done.operations,
             seconds: total.time.as_secs_f64(),
-            ops_per_sec: per_second(total.done.operations, total.time),
+            ops_per_sec,
+            ops_per_sec_min: ops_per_sec,
+            ops_per_sec_max: ops_per_sec,
+            rounds: 1,
+            advice,
             bytes: total.done.bytes,
             p50_ns: at(0.5),
             p99_ns: at(0.99),
@@ -104,7 +126,7 @@ impl Row {
             writes: None,
             writes_per_sec: None,
             curve: curve(&total.histogram),
-        }
+        })
     }
 
     /// The same row with what an extra writer did.
@@ -132,6 +154,29 @@ impl Row {
             format!("{:.1}", self.bytes_per_entry),
         ]
     }
+}
+
+/// Of each row the run with the median speed among all rounds, which have the same rows.
+pub fn medians(rounds: Vec<Vec<Row>>) -> Vec<Row> {
+    let mut columns: Vec<Vec<Row>> = Vec::new();
+    for round in rounds {
+        for (place, row) in round.into_iter().enumerate() {
+            match columns.get_mut(place) {
+                Some(column) => column.push(row),
+                None => columns.push(vec![row]),
+            }
+        }
+    }
+    let median = |mut column: Vec<Row>| {
+        column.sort_by(|a, b| a.ops_per_sec.total_cmp(&b.ops_per_sec));
+        let rounds = column.len();
+        let least = column.first()?.ops_per_sec;
+        let most = column.last()?.ops_per_sec;
+        let mut row = column.swap_remove(rounds / 2);
+        (row.ops_per_sec_min, row.ops_per_sec_max, row.rounds) = (least, most, rounds);
+        Some(row)
+    };
+    columns.into_iter().filter_map(median).collect()
 }
 
 fn per_second_of(amount: f64, seconds: f64) -> f64 {
@@ -248,6 +293,11 @@ impl fmt::Display for Report {
                     "{}: the writer added {writes} beside, {rate} a second",
                     row.workload
                 )?;
+            }
+        }
+        for row in &self.rows {
+            if let Some(advice) = &row.advice {
+                writeln!(f, "{}: advised is {advice}", row.workload)?;
             }
         }
         let clock = self.rows.iter().map(|row| row.clock_ns).max().unwrap_or(0);

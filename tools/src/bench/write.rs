@@ -1,5 +1,7 @@
 //! Workloads that only write: fills, range deletions, merge operands.
 
+use std::time::Instant;
+
 use rand::RngExt;
 use verimem::merge::Merged;
 use verimem::{EntryRef, Kind, Lookup, MAX_SEQUENCE_NUMBER};
@@ -85,7 +87,19 @@ fn written(ground: &Ground, done: Done) -> Done {
     }
 }
 
+/// Seals the table, if it is to be, and counts the time.
+fn sealed(ground: &Ground, table: &Table, mut total: Sum) -> Result<Sum, Problem> {
+    if ground.plan.seal {
+        let started = Instant::now();
+        let sealed = table.seal();
+        sealed.map_err(|error| Problem::Failure(error.to_string()))?;
+        total.time += started.elapsed();
+    }
+    Ok(total)
+}
+
 fn filled(ground: &Ground, table: &Table, order: &[u32], total: Sum) -> Result<Sum, Problem> {
+    let total = sealed(ground, table, total)?;
     let entries = order.len() as u64;
     equal("entries added", entries, total.done.operations)
         .and_then(|()| check::table(ground, table, entries, order))
@@ -161,6 +175,9 @@ fn deleted(ground: &Ground, table: &Table, covered: &[bool]) -> Result<(), Strin
 pub fn merge(ground: &Ground, table: &Table, space: &Space) -> Result<Sum, Problem> {
     let plan = &ground.plan;
     ground.load_with(table, space.present(), |_| &[0; OPERAND_BYTES])?;
+    // What was loaded is in its place before the clock starts, also where a read puts it there.
+    let first = table.get(b"", MAX_SEQUENCE_NUMBER);
+    let _ = first.map_err(|error| Problem::Failure(error.to_string()))?;
     let ranks = Ranks::uniform(plan.num);
     let jobs = (0..plan.threads).map(|thread| -> Job<'_> {
         let mut random = random(plan.seed, "mergerandom", thread);
@@ -182,7 +199,7 @@ pub fn merge(ground: &Ground, table: &Table, space: &Space) -> Result<Sum, Probl
             Ok(done)
         })
     });
-    let total = sum(race(jobs.collect(), EVERY, plan.seed)?)?;
+    let total = sealed(ground, table, sum(race(jobs.collect(), EVERY, plan.seed)?)?)?;
     merged(ground, table)
         .and_then(|sums| equal("the sum of all operands", total.done.operations, sums))
         .and_then(|()| equal("operands", total.done.operations, table.stats().merges))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use verimem::rep::MemTableRep;
 use verimem::{Kind, MAX_SEQUENCE_NUMBER, Stats};
 
 use super::fault::Fault;
@@ -29,8 +30,8 @@ pub fn check_one<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     };
     let mut rng = Rng::new(worker.rng.next());
     full_check(&world.oracle(&generation.ledger), &generation, &mut rng)
-        .map_err(|what| format!("full check of table {}: {what}", generation.ledger.number))?;
-    worker.tally.add(Op::FullCheck, 1);
+        .map_err(|what| format!("full check of table {}: {what}", generation.ledger))?;
+    worker.tally.add(generation.ledger.rep, Op::FullCheck, 1);
     match world.retire(generation, KEEP) {
         Some(oldest) => give_up(worker, oldest),
         None => Ok(()),
@@ -42,7 +43,9 @@ pub fn give_up<F: Fault>(worker: &mut Worker<'_, F>, generation: Arc<Generation<
     let mut walk = OwnedWalk::new(&generation);
     walk.go_on(worker.world, 1)?;
     if worker.world.give_up(&generation.ledger) {
-        worker.tally.add(Op::ForgetAborted, 1);
+        worker
+            .tally
+            .add(generation.ledger.rep, Op::ForgetAborted, 1);
     }
     drop(generation);
     scan::go_on(worker, walk, 64)
@@ -55,6 +58,8 @@ pub fn full_check<F: Fault>(
     generation: &Generation<F>,
     rng: &mut Rng,
 ) -> Check {
+    let representation = generation.subject.table().representation();
+    generation.ledger.rep.check(representation.name())?;
     let settled = oracle.clock.settled();
     let forward = scan_all(oracle, generation, true, settled)?;
     let backward = scan_all(oracle, generation, false, settled)?;

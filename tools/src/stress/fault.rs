@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use verimem::EntryRef;
+use verimem::Lookup;
 use verimem::memtable::DuplicatePolicy;
 use verimem::merge::MergeOperator;
 use verimem::sequencer::Reservation;
-use verimem::{Lookup, MemTable};
 
 use super::operator::Append;
+use super::subject::Table;
 
 /// A way for a table to be wrong. Each method's default is to be right.
 pub trait Fault: Default + Send + Sync + 'static {
@@ -28,7 +29,7 @@ pub trait Fault: Default + Send + Sync + 'static {
         snapshot
     }
     /// What becomes of a lookup's answer.
-    fn lookup<'t>(&self, _table: &'t MemTable, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, _table: &'t Table, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         answer
     }
     /// What becomes of an entry that a cursor yields.

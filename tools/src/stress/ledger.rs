@@ -1,11 +1,13 @@
 //! Which sequence numbers a table has acknowledged, and what became of them.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::deletions::Deletions;
 use super::plan::Rank;
+use crate::rep::Rep;
 
 /// Sequence numbers that one table can record; must be well above the clock's
 /// window, so that a fresh table has room for every number under way.
@@ -35,6 +37,8 @@ impl Bits {
 pub struct Ledger {
     /// The how-manieth table of the run.
     pub number: u64,
+    /// What the table stands on.
+    pub rep: Rep,
     /// No smaller sequence number can be in the table.
     pub first: u64,
     /// Entries after which the table is rotated out.
@@ -57,11 +61,19 @@ pub struct Ledger {
     count: AtomicU64,
 }
 
+/// The table's number, and what it stands on.
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.number, self.rep.name())
+    }
+}
+
 impl Ledger {
     /// An empty record.
-    pub fn new(number: u64, first: u64, limit: u64, folds: usize) -> Self {
+    pub fn new(number: u64, rep: Rep, first: u64, limit: u64, folds: usize) -> Self {
         Self {
             number,
+            rep,
             first,
             limit,
             folds,
@@ -161,7 +173,7 @@ mod tests {
 
     #[test]
     fn remembers_exactly_what_was_acknowledged() {
-        let ledger = Ledger::new(0, 1000, 10, 0);
+        let ledger = Ledger::new(0, Rep::Skiplist, 1000, 10, 0);
         for sequence in [1000, 1063, 1064, 1000 + SPAN - 1] {
             assert!(ledger.fits(sequence) && !ledger.contains(sequence));
             ledger.acknowledge(sequence);
@@ -180,7 +192,7 @@ mod tests {
 
     #[test]
     fn remembers_what_became_of_it() {
-        let ledger = Ledger::new(0, 1000, 10, 2);
+        let ledger = Ledger::new(0, Rep::Skiplist, 1000, 10, 2);
         ledger.fold(1005, 1003);
         ledger.fold(1011, 1010);
         ledger.abort(1011);

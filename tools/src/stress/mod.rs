@@ -15,7 +15,7 @@
 //!   estimates.
 //! * [`beside`] are tables of other kinds that the same threads drive.
 //! * [`fault`] is where a fault can be planted, [`features`] what a run may
-//!   leave out.
+//!   leave out, [`scope`] what it drives on which representations.
 //!
 //! The seed fixes keys, values, kinds, table shapes and each thread's choices.
 //! It does not fix how the threads interleave.
@@ -39,6 +39,7 @@ mod read;
 mod report;
 mod rng;
 mod scan;
+mod scope;
 mod shape;
 mod statistics;
 mod subject;
@@ -58,8 +59,8 @@ use indicatif::ProgressBar;
 use crate::cli::{Format, StressArgs};
 use crate::outcome::{self, Problem};
 use fault::{Fault, NoFault};
-use features::Features;
 use report::Report;
+use scope::Scope;
 use tally::Tally;
 use worker::Worker;
 use world::World;
@@ -75,8 +76,8 @@ const TICK: Duration = Duration::from_millis(20);
 pub fn run(arguments: &StressArgs) -> Result<Report, Problem> {
     let hidden = arguments.quiet || arguments.format == Format::Json;
     let bar = outcome::progress(arguments.seconds.as_secs(), RUNNING, hidden);
-    let features = Features::without(&arguments.without);
-    let world = World::<NoFault>::new(arguments.seed, features)
+    let scope = Scope::new(&arguments.memtablerep, &arguments.without).map_err(Problem::Usage)?;
+    let world = World::<NoFault>::new(arguments.seed, scope)
         .map_err(|error| Problem::Failure(format!("cannot make a table: {error}")))?;
     let report = stress(
         &world,
@@ -189,9 +190,11 @@ fn check_the_rest<F: Fault>(world: &World<F>, tally: &mut Tally) {
     let mut worker = Worker::new(world, usize::MAX);
     let check = |worker: &mut Worker<'_, F>| -> oracle::Check {
         world.check_end()?;
-        if world.rotate(&world.current())? {
-            worker.tally.add(tally::Op::Rotate, 1);
+        let last = world.current();
+        if world.rotate(&last)? {
+            worker.tally.add(last.ledger.rep, tally::Op::Rotate, 1);
         }
+        drop(last);
         while world.waiting() > 0 {
             audit::check_one(worker)?;
         }

@@ -206,6 +206,7 @@ impl<F: Fault> Drop for Batch<'_, F> {
 mod tests {
     use super::super::fault::NoFault;
     use super::*;
+    use crate::rep::Rep;
     use verimem::Visibility;
 
     #[test]
@@ -213,7 +214,7 @@ mod tests {
         let order = Order::new(7, true).unwrap();
         let (mut last, fault) = (0, NoFault);
         let begin = |count| order.begin(&fault, count).unwrap().unwrap();
-        let ledger = Arc::new(Ledger::new(0, order.clock.settled(), 10, 0));
+        let ledger = Arc::new(Ledger::new(0, Rep::Skiplist, order.clock.settled(), 10, 0));
         let start = order.view(&mut last).unwrap().unwrap().sequence();
         let (one, mut two, three) = (begin(2), begin(1), begin(3));
         two.wrote(&ledger, two.first);

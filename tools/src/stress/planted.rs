@@ -8,51 +8,82 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use verimem::EntryRef;
+use verimem::Lookup;
 use verimem::{Kind, MAX_SEQUENCE_NUMBER};
-use verimem::{Lookup, MemTable};
 
 use super::fault::{Fault, NoFault};
-use super::features::{Feature, Features};
+use super::features::Feature;
+use super::scope::Scope;
+use super::subject::Table;
 use super::world::World;
 use super::{Report, stress};
+use crate::rep::{Rep, Reps};
 
 /// Long enough for every fault below, which stops the run when it shows.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn report<F: Fault>(threads: usize, seconds: Duration, features: Features) -> Report {
-    let world = World::<F>::new(11, features).unwrap();
+/// Representations that refuse duplicates, and overwrite, if they are told to.
+const REFUSING: &[Rep] = &[Rep::Skiplist, Rep::HashSkiplist, Rep::HashLinklist];
+
+fn scope(reps: &[Rep], left_out: &[Feature]) -> Scope {
+    Scope::new(&Reps(reps.to_vec()), left_out).unwrap()
+}
+
+fn report<F: Fault>(threads: usize, seconds: Duration, scope: Scope) -> Report {
+    report_until::<F>(threads, seconds, scope, &[])
+}
+
+/// Ends as soon as one of the signs is there.
+fn report_until<F: Fault>(
+    threads: usize,
+    seconds: Duration,
+    scope: Scope,
+    signs: &[&str],
+) -> Report {
+    let mut world = World::<F>::new(11, scope).unwrap();
+    world.decisive = signs.iter().map(|sign| sign.to_string()).collect();
     let bar = indicatif::ProgressBar::hidden();
     stress(&world, threads, seconds, &bar)
 }
 
-/// With one thread (no race can excuse a miss) and with several.
+/// On each representation by itself: another one cannot give the fault away.
 fn assert_caught<F: Fault>(signs: &[&str]) {
-    for threads in [1, 3] {
-        assert_caught_by::<F>(threads, signs);
+    assert_caught_on::<F>(Rep::value_variants(), signs);
+}
+
+/// The same, where only these can have the fault.
+fn assert_caught_on<F: Fault>(reps: &[Rep], signs: &[&str]) {
+    for rep in reps {
+        // With one thread (no race can excuse a miss) and with several.
+        let threads: &[usize] = match rep {
+            Rep::Skiplist => &[1, 3],
+            Rep::HashLinklist => &[1],
+            Rep::HashSkiplist | Rep::Vector => &[3],
+        };
+        for threads in threads {
+            assert_caught_with::<F>(*threads, &scope(&[*rep], &[]), signs);
+        }
     }
 }
 
-fn assert_caught_by<F: Fault>(threads: usize, signs: &[&str]) {
-    assert_caught_with::<F>(threads, Features::without(&[]), signs);
-}
-
-fn assert_caught_with<F: Fault>(threads: usize, features: Features, signs: &[&str]) {
-    let report = report::<F>(threads, PATIENCE, features);
+fn assert_caught_with<F: Fault>(threads: usize, scope: &Scope, signs: &[&str]) {
+    let report = report_until::<F>(threads, PATIENCE, scope.clone(), signs);
+    let reps = scope.reps();
     assert!(
         !report.passed() && report.violations > 0,
-        "{threads} threads: not caught"
+        "{threads} threads, {reps:?}: not caught"
     );
     let told = report
         .details
         .iter()
         .any(|detail| signs.iter().any(|sign| detail.contains(sign)));
-    assert!(told, "{threads} threads: {:#?}", report.details);
+    assert!(told, "{threads} threads, {reps:?}: {:#?}", report.details);
 }
 
 #[test]
 fn honest_table_passes() {
     for threads in [1, 2, 5] {
-        let all = Features::without(&[]);
+        let all = scope(Rep::value_variants(), &[]);
         let report = report::<NoFault>(threads, Duration::from_millis(1500), all);
         assert!(report.passed(), "{report}");
         assert_eq!(report.violations, 0);
@@ -60,23 +91,45 @@ fn honest_table_passes() {
 }
 
 #[test]
+fn r1_each_representation_is_driven_and_no_other() {
+    for rep in Rep::value_variants() {
+        let only = scope(&[*rep], &[]);
+        let report = report::<NoFault>(2, Duration::from_millis(700), only);
+        assert!(report.passed(), "{report}");
+        let driven = &report.representations;
+        assert_eq!(driven.keys().collect::<Vec<_>>(), [&rep.name()]);
+        let driven = &driven[&rep.name()];
+        assert_eq!(driven.operations, report.operations);
+        assert_eq!(driven.kinds, report.kinds);
+        assert!(driven.tables > 0, "{report}");
+    }
+}
+
+#[test]
 fn honest_table_passes_whatever_is_left_out() {
     let each = Feature::value_variants().iter().map(std::slice::from_ref);
     for left_out in each.chain([Feature::value_variants()]) {
-        let features = Features::without(left_out);
-        let report = report::<NoFault>(2, Duration::from_secs(1), features);
+        let scope = scope(Rep::value_variants(), left_out);
+        // One thread has its share of each kind, whatever else the machine has to do.
+        let report = report::<NoFault>(1, Duration::from_secs(1), scope.clone());
         assert!(report.passed(), "without {left_out:?}: {report}");
-        assert_eq!(report.features, features.names());
+        assert_eq!(report.features, scope.features().names());
+        let driven: u64 = report
+            .representations
+            .values()
+            .map(|one| one.operations)
+            .sum();
+        assert_eq!(driven, report.operations);
         let count = |name: &str| report.kinds[name] > 0;
-        assert_eq!(count("range_delete"), features.has(Feature::RangeDeletions));
-        assert_eq!(count("get_merged"), features.has(Feature::Merges));
-        assert_eq!(count("batch_aborted"), features.has(Feature::Sequencer));
-        assert_eq!(count("sample"), features.has(Feature::Statistics));
-        assert_eq!(count("duplicate_kept"), features.has(Feature::Duplicates));
-        assert_eq!(count("damage_rejected"), features.has(Feature::Checks));
-        assert_eq!(count("update_in_place"), features.has(Feature::InPlace));
-        assert_eq!(count("overwrite_write"), features.has(Feature::Overwrite));
-        assert_eq!(count("stamped_write"), features.has(Feature::Timestamps));
+        assert_eq!(count("range_delete"), scope.has(Feature::RangeDeletions));
+        assert_eq!(count("get_merged"), scope.has(Feature::Merges));
+        assert_eq!(count("batch_aborted"), scope.has(Feature::Sequencer));
+        assert_eq!(count("sample"), scope.has(Feature::Statistics));
+        assert_eq!(count("duplicate_kept"), scope.has(Feature::Duplicates));
+        assert_eq!(count("damage_rejected"), scope.has(Feature::Checks));
+        assert_eq!(count("update_in_place"), scope.has(Feature::InPlace));
+        assert_eq!(count("overwrite_write"), scope.has(Feature::Overwrite));
+        assert_eq!(count("stamped_write"), scope.has(Feature::Timestamps));
     }
 }
 
@@ -113,11 +166,11 @@ impl Fault for StoresAndDenies {
 #[test]
 fn denied_entry_is_caught() {
     // The retry meets the entry that was stored, or both tables hold it. One that keeps the
-    // first would be asked again for ever.
-    let features = Features::without(&[Feature::Duplicates]);
-    for threads in [1, 3] {
+    // first would be asked again for ever, and so would a vector.
+    for (rep, threads) in REFUSING.iter().zip([1, 3, 3]) {
         let signs = ["is already", "fails", "told otherwise"];
-        assert_caught_with::<StoresAndDenies>(threads, features, &signs);
+        let scope = scope(&[*rep], &[Feature::Duplicates]);
+        assert_caught_with::<StoresAndDenies>(threads, &scope, &signs);
     }
 }
 
@@ -154,7 +207,7 @@ fn exclusive_snapshot_is_caught() {
 struct AnswersStale(AtomicU64);
 
 impl Fault for AnswersStale {
-    fn lookup<'t>(&self, table: &'t MemTable, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, table: &'t Table, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         match answer {
             Lookup::Found { sequence, .. }
                 if sequence > 0 && self.0.fetch_add(1, Ordering::Relaxed) % 100 == 99 =>
@@ -175,7 +228,7 @@ fn stale_answer_is_caught() {
 struct CorruptsAnswers;
 
 impl Fault for CorruptsAnswers {
-    fn lookup<'t>(&self, _table: &'t MemTable, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, _table: &'t Table, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         match answer {
             Lookup::Found {
                 value,
@@ -255,7 +308,7 @@ impl Fault for AcceptsDuplicates {
 
 #[test]
 fn accepted_duplicate_is_caught() {
-    assert_caught::<AcceptsDuplicates>(&["a duplicate of sequence"]);
+    assert_caught_on::<AcceptsDuplicates>(REFUSING, &["a duplicate of sequence"]);
 }
 
 #[derive(Default)]
@@ -284,7 +337,7 @@ fn write_after_seal_is_caught() {
 struct BringsBackDeleted;
 
 impl Fault for BringsBackDeleted {
-    fn lookup<'t>(&self, _table: &'t MemTable, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, _table: &'t Table, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         match answer {
             Lookup::Deleted { sequence, kind } if sequence % 64 == 0 => Lookup::Found {
                 value: b"",

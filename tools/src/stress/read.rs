@@ -29,7 +29,7 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         20 | 21 => statistics::step(worker, &generation),
         _ => contains(worker, &generation, rank),
     };
-    result.map_err(|what| format!("table {}: {what}", generation.ledger.number))
+    result.map_err(|what| format!("table {}: {what}", generation.ledger))
 }
 
 /// Any key, or one of those that were written lately.
@@ -45,13 +45,13 @@ fn key<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Rank
     worker.rng.below(KEYS) as Rank
 }
 
-fn count<F: Fault>(worker: &mut Worker<'_, F>, answer: &Lookup<'_>) {
+fn count<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, answer: &Lookup<'_>) {
     let op = if matches!(answer, Lookup::NotFound) {
         Op::GetMiss
     } else {
         Op::GetHit
     };
-    worker.tally.add(op, 1);
+    worker.tally.add(generation.ledger.rep, op, 1);
 }
 
 /// Reads the newest entry while it may just be written.
@@ -61,7 +61,7 @@ fn racing<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank
     let floor = floor(worker, &oracle, rank);
     let answer = get(generation, world.plan.key(rank), &At::now())?;
     oracle.lookup_racing(rank, floor, &answer)?;
-    count(worker, &answer);
+    count(worker, generation, &answer);
     Ok(())
 }
 
@@ -80,7 +80,7 @@ fn newest<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank
         return Ok(());
     };
     let answer = exact(worker, generation, rank, &at)?;
-    count(worker, &answer);
+    count(worker, generation, &answer);
     Ok(())
 }
 
@@ -102,7 +102,7 @@ pub fn exact<'t, F: Fault>(
 /// Reads a key with its operands merged, maybe while it is written.
 fn merged<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank: Rank) -> Check {
     let world = worker.world;
-    if !world.features.has(Feature::Merges) {
+    if !world.scope.has(Feature::Merges) {
         return Ok(());
     }
     let oracle = world.oracle(&generation.ledger);
@@ -120,7 +120,7 @@ fn merged<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank
         (Some(_), Err(error)) if is_refusal(&error) => {}
         (Some(_), Err(error)) => return Err(format!("get_merged of key {rank} fails: {error}")),
     }
-    worker.tally.add(Op::GetMerged, 1);
+    worker.tally.add(generation.ledger.rep, Op::GetMerged, 1);
     Ok(())
 }
 
@@ -161,7 +161,7 @@ fn several<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> 
         }
         .map_err(|what| format!("multi_get, answer {index} of {count}: {what}"))?;
     }
-    worker.tally.add(Op::MultiGet, count);
+    worker.tally.add(generation.ledger.rep, Op::MultiGet, count);
     Ok(())
 }
 
@@ -178,7 +178,9 @@ fn old<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank: R
             "get of key {rank} at {at:?} first {answer:?}, then {again:?}"
         ));
     }
-    worker.tally.add(Op::GetOldSnapshot, 1);
+    worker
+        .tally
+        .add(generation.ledger.rep, Op::GetOldSnapshot, 1);
     Ok(())
 }
 
@@ -190,7 +192,7 @@ fn newest_time<F: Fault>(
     if worker.rng.one_in(2)
         && let Some(view) = worker.look(generation)?
     {
-        worker.tally.add(Op::ReadView, 1);
+        worker.tally.add(generation.ledger.rep, Op::ReadView, 1);
         return Ok(Some(At {
             snapshot: view.sequence(),
             view: Some(view),
@@ -211,7 +213,7 @@ pub fn old_time<F: Fault>(
     if worker.rng.one_in(2)
         && let Some(view) = worker.look(generation)?
     {
-        worker.tally.add(Op::ReadView, 1);
+        worker.tally.add(generation.ledger.rep, Op::ReadView, 1);
         return Ok(Some(At {
             snapshot: snapshot.min(view.sequence()),
             view: Some(view),
@@ -261,7 +263,7 @@ fn entry<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, rank:
             "get_entry of key {rank} at {snapshot} finds {sequence:?}, expected {expected:?}"
         ));
     }
-    worker.tally.add(Op::GetEntry, 1);
+    worker.tally.add(generation.ledger.rep, Op::GetEntry, 1);
     Ok(())
 }
 
@@ -283,7 +285,7 @@ fn contains<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, ra
             "contains(key {rank}, {sequence}), but that is key {owner}"
         ));
     }
-    worker.tally.add(Op::Contains, 1);
+    worker.tally.add(generation.ledger.rep, Op::Contains, 1);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::tally::{Op, Tally};
+use super::tally::{Counts, Op, Tally};
 use super::world::World;
 use crate::outcome::per_second;
 
@@ -33,12 +33,36 @@ pub struct Report {
     /// `range_delete` and `fold` count written entries once more, by what they are;
     /// `batch_*` and `abort_*` count whole batches, `read_view` reads through a view.
     pub kinds: BTreeMap<&'static str, u64>,
+    /// What was driven on each representation, by name.
+    pub representations: BTreeMap<String, Driven>,
     /// Kinds that hardly ran: the run says nothing about them.
     pub neglected: Vec<String>,
     /// What the oracle refused, first things first.
     pub details: Vec<String>,
     /// `ok` or `failed`.
     pub verdict: &'static str,
+}
+
+/// What was driven on one representation.
+#[derive(Debug, Serialize)]
+pub struct Driven {
+    /// Operations done, counted as those of the whole run.
+    pub operations: u64,
+    /// Tables that were compared with what was written, those with updates in place,
+    /// overwritten entries or timestamps included.
+    pub tables: u64,
+    /// Count per kind of operation.
+    pub kinds: BTreeMap<&'static str, u64>,
+}
+
+impl Driven {
+    fn new(counts: &Counts) -> Self {
+        Self {
+            operations: counts.operations(),
+            tables: counts.tables(),
+            kinds: counts.by_name(),
+        }
+    }
 }
 
 impl Report {
@@ -53,7 +77,7 @@ impl Report {
         let details = world.violations();
         // A run cut short by a violation has a better reason to fail.
         let neglected = if details.is_empty() {
-            tally.neglected(asked, world.features)
+            tally.neglected(asked, &world.scope)
         } else {
             Vec::new()
         };
@@ -62,16 +86,21 @@ impl Report {
         } else {
             "failed"
         };
+        let total = tally.total();
+        let reps = world.scope.reps().iter();
         Self {
-            operations: tally.operations(),
+            operations: total.operations(),
             violations: details.len(),
             seconds: elapsed.as_secs_f64(),
             seed: world.seed,
-            features: world.features.names(),
+            features: world.scope.features().names(),
             threads,
-            ops_per_sec: per_second(tally.operations(), elapsed),
-            tables: tally.of(Op::Rotate),
-            kinds: tally.by_name(),
+            ops_per_sec: per_second(total.operations(), elapsed),
+            tables: total.of(Op::Rotate),
+            kinds: total.by_name(),
+            representations: reps
+                .map(|rep| (rep.name(), Driven::new(tally.on(*rep))))
+                .collect(),
             neglected,
             details,
             verdict,
@@ -88,6 +117,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, count) in &self.kinds {
             writeln!(f, "{name:>20} {count}")?;
+        }
+        for (name, driven) in &self.representations {
+            let Driven {
+                operations, tables, ..
+            } = driven;
+            writeln!(f, "{name:>20} {operations} operations, {tables} tables")?;
         }
         for neglected in &self.neglected {
             writeln!(f, "HARDLY RAN {neglected}")?;

@@ -29,7 +29,7 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         112..127 => return owned(worker, &generation),
         _ => return audit::check_one(worker),
     };
-    result.map_err(|what| format!("table {}: {what}", generation.ledger.number))
+    result.map_err(|what| format!("table {}: {what}", generation.ledger))
 }
 
 /// A place to seek: any key, at a sequence number of the table's life.
@@ -53,7 +53,7 @@ fn seek<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Che
         settled,
     )
     .map_err(|what| format!("seek to {to:?}: {what}"))?;
-    worker.tally.add(Op::Seek, 1);
+    worker.tally.add(generation.ledger.rep, Op::Seek, 1);
     Ok(())
 }
 
@@ -70,7 +70,7 @@ fn seek_for_prev<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F
         settled,
     )
     .map_err(|what| format!("seek_for_prev to {to:?}: {what}"))?;
-    worker.tally.add(Op::SeekForPrev, 1);
+    worker.tally.add(generation.ledger.rep, Op::SeekForPrev, 1);
     Ok(())
 }
 
@@ -110,6 +110,7 @@ fn scan<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>, forwar
     let seen = walk::scan(&oracle, &mut cursor, from, forward, settled, steps).map_err(context)?;
     let back = turn_round(&oracle, &mut cursor, forward, steps).map_err(context)?;
     worker.tally.add(
+        generation.ledger.rep,
         if forward {
             Op::ScanForward
         } else {
@@ -158,13 +159,13 @@ fn owned<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Ch
 /// Reads on with an owned cursor and leaves it to the next thread.
 pub fn go_on<F: Fault>(worker: &mut Worker<'_, F>, mut walk: OwnedWalk<F>, steps: u64) -> Check {
     let world = worker.world;
-    let (outlives, before) = (walk.outlives_table(), walk.seen());
+    let (rep, outlives, before) = (walk.rep(), walk.outlives_table(), walk.seen());
     let more = walk.go_on(world, steps)?;
     worker
         .tally
-        .add(Op::OwnedIterator, 1 + walk.seen() - before);
+        .add(rep, Op::OwnedIterator, 1 + walk.seen() - before);
     if outlives {
-        worker.tally.add(Op::DropWhileReading, 1);
+        worker.tally.add(rep, Op::DropWhileReading, 1);
     }
     if more && world.walks() < 2 * WALKS {
         world.leave_walk(walk);

@@ -15,7 +15,7 @@ const COUNTED: u64 = 64;
 
 /// One question, chosen at random.
 pub fn step<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> Check {
-    if !worker.world.features.has(Feature::Statistics) {
+    if !worker.world.scope.has(Feature::Statistics) {
         return Ok(());
     }
     if worker.rng.one_in(2) {
@@ -59,7 +59,7 @@ fn sample<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) -> C
             sample.len()
         ));
     }
-    worker.tally.add(Op::Sample, 1);
+    worker.tally.add(generation.ledger.rep, Op::Sample, 1);
     Ok(())
 }
 
@@ -88,7 +88,9 @@ fn estimate<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>) ->
             "keys {begin}..{end} have {least} to {most} entries: {answer:?}, the other way {backward:?}"
         ));
     }
-    worker.tally.add(Op::ApproximateRange, 1);
+    worker
+        .tally
+        .add(generation.ledger.rep, Op::ApproximateRange, 1);
     Ok(())
 }
 

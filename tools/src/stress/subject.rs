@@ -9,14 +9,20 @@ use std::sync::Arc;
 use verimem::EntryRef;
 use verimem::Hint;
 use verimem::merge::Merged;
-use verimem::rep;
+use verimem::rep::{self, AnyRep};
 use verimem::sequencer::ReadView;
 use verimem::{
-    Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, RangeStats, Result, Visibility,
-    VisibleIter, Writer,
+    BytewiseComparator, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, RangeStats, Result,
+    Visibility, VisibleIter, Writer,
 };
 
 use super::fault::Fault;
+
+/// A table of the row: it stands on whatever its number says.
+pub type Table = MemTable<BytewiseComparator, AnyRep>;
+
+/// A writer of such a table.
+type TableWriter<'t> = Writer<'t, BytewiseComparator, AnyRep>;
 
 /// When a read takes place.
 #[derive(Clone)]
@@ -91,7 +97,7 @@ fn one(result: Result<()>) -> (usize, Result<()>) {
 }
 
 /// How far a batch came.
-fn at_once(writer: &mut Writer<'_>, entries: &[EntryRef<'_>]) -> (usize, Result<()>) {
+fn at_once(writer: &mut TableWriter<'_>, entries: &[EntryRef<'_>]) -> (usize, Result<()>) {
     match writer.add_batch(entries) {
         Ok(()) => (entries.len(), Ok(())),
         Err(refused) => (refused.added, Err(refused.error)),
@@ -100,7 +106,7 @@ fn at_once(writer: &mut Writer<'_>, entries: &[EntryRef<'_>]) -> (usize, Result<
 
 /// A table with its fault.
 pub struct Subject<F> {
-    table: Arc<MemTable>,
+    table: Arc<Table>,
     fault: Arc<F>,
     /// Batches come with checksums.
     protected: bool,
@@ -110,7 +116,7 @@ pub struct Subject<F> {
 
 impl<F: Fault> Subject<F> {
     /// Wraps a table.
-    pub fn new(table: MemTable, fault: F, protected: bool, keeps_first: bool) -> Self {
+    pub fn new(table: Table, fault: F, protected: bool, keeps_first: bool) -> Self {
         Self {
             table: Arc::new(table),
             fault: Arc::new(fault),
@@ -310,7 +316,7 @@ impl<F: Fault> Subject<F> {
     }
 
     /// The table itself, for what no fault touches.
-    pub fn table(&self) -> &MemTable {
+    pub fn table(&self) -> &Table {
         &self.table
     }
 
@@ -328,7 +334,7 @@ impl<F: Fault> Subject<F> {
         snapshot: u64,
         lower: Bound<&[u8]>,
         upper: Bound<&[u8]>,
-    ) -> VisibleIter<&MemTable> {
+    ) -> VisibleIter<&Table> {
         self.table
             .visible_range(self.fault.snapshot(snapshot), lower, upper)
     }
@@ -340,7 +346,7 @@ impl<F: Fault> Subject<F> {
         lower: Bound<&[u8]>,
         upper: Bound<&[u8]>,
         view: &'v ReadView,
-    ) -> VisibleIter<&MemTable, Through<'v>> {
+    ) -> VisibleIter<&Table, Through<'v>> {
         let visibility = if self.fault.sees_all() {
             Through(None)
         } else {
@@ -374,7 +380,7 @@ impl Visibility for Through<'_> {
 
 /// A borrowed cursor over all entries.
 pub struct Cursor<'t, F> {
-    inner: rep::Cursor<&'t MemTable>,
+    inner: rep::Cursor<&'t Table>,
     fault: &'t F,
 }
 
@@ -431,7 +437,7 @@ impl<'t, F: Fault> Cursor<'t, F> {
 
 /// A forward cursor that owns its table together with others.
 pub struct OwnedCursor<F> {
-    inner: rep::Cursor<Arc<MemTable>>,
+    inner: rep::Cursor<Arc<Table>>,
     fault: Arc<F>,
 }
 

@@ -2,13 +2,13 @@
 
 use std::ops::Bound;
 
-use verimem::{MemTable, Visibility, VisibleIter};
+use verimem::{Visibility, VisibleIter};
 
 use super::fault::Fault;
 use super::oracle::{Check, Oracle};
 use super::plan::{KEYS, Rank, is_tombstone};
 use super::read::old_time;
-use super::subject::At;
+use super::subject::{At, Table};
 use super::tally::Op;
 use super::worker::Worker;
 use super::world::Generation;
@@ -55,14 +55,16 @@ pub fn visible<F: Fault>(worker: &mut Worker<'_, F>, generation: &Generation<F>)
         }
     }
     .map_err(|what| format!("visible keys {start}..{end} at {at:?}: {what}"))?;
-    worker.tally.add(Op::VisibleScan, moves);
+    worker
+        .tally
+        .add(generation.ledger.rep, Op::VisibleScan, moves);
     Ok(())
 }
 
 fn stroll<F: Fault, V: Visibility>(
     worker: &mut Worker<'_, F>,
     oracle: &Oracle<'_>,
-    cursor: &mut VisibleIter<&MemTable, V>,
+    cursor: &mut VisibleIter<&Table, V>,
     at_time: &At,
     shown: &[Rank],
 ) -> Check<u64> {
@@ -107,7 +109,7 @@ fn stroll<F: Fault, V: Visibility>(
 
 fn check_place(
     oracle: &Oracle<'_>,
-    cursor: &VisibleIter<&MemTable, impl Visibility>,
+    cursor: &VisibleIter<&Table, impl Visibility>,
     at: &At,
     expected: Option<Rank>,
 ) -> Check {

@@ -11,6 +11,7 @@ use super::ledger::Ledger;
 use super::oracle::{Check, Oracle, Position};
 use super::subject::{Cursor, OwnedCursor};
 use super::world::{Generation, World};
+use crate::rep::Rep;
 
 /// Checks what a step of any cursor yields. `settled` has to be an edge that
 /// was read before the step: what was finished by then must not be missed.
@@ -126,12 +127,17 @@ impl<F: Fault> OwnedWalk<F> {
                 self.cursor.next();
             }
             let found = check_forward(&oracle, self.cursor.entry(), self.from, settled)
-                .map_err(|what| format!("owned cursor of table {}: {what}", self.ledger.number))?;
+                .map_err(|what| format!("owned cursor of table {}: {what}", self.ledger))?;
             let Some(found) = found else { return Ok(false) };
             self.from = found;
             self.seen += 1;
         }
         Ok(true)
+    }
+
+    /// What its table stands on.
+    pub fn rep(&self) -> Rep {
+        self.ledger.rep
     }
 
     /// Entries read so far.

@@ -93,7 +93,7 @@ impl<'w, F: Fault> Worker<'w, F> {
         while !self.world.stopping() {
             if turn.is_multiple_of(VIEW_LIFE) {
                 self.change_view();
-                progress.store(self.tally.operations(), Ordering::Relaxed);
+                progress.store(self.tally.total().operations(), Ordering::Relaxed);
             }
             turn += 1;
             let role = *self.rng.choose(roles);
@@ -104,7 +104,7 @@ impl<'w, F: Fault> Worker<'w, F> {
         if let Err(what) = beside::leave(self) {
             self.world.violate(what);
         }
-        progress.store(self.tally.operations(), Ordering::Relaxed);
+        progress.store(self.tally.total().operations(), Ordering::Relaxed);
     }
 
     fn step(&mut self, role: Role) -> Check {

@@ -10,12 +10,13 @@ use verimem::sequencer::ReadView;
 use super::beside::Beside;
 use super::clock::Clock;
 use super::fault::Fault;
-use super::features::{Feature, Features};
+use super::features::Feature;
 use super::ledger::Ledger;
 use super::oracle::{Check, Oracle};
 use super::order::{Batch, Order};
 use super::plan::Plan;
 use super::rng::hash;
+use super::scope::Scope;
 use super::shape::generation;
 use super::subject::Subject;
 use super::walk::OwnedWalk;
@@ -28,7 +29,7 @@ pub struct Generation<F> {
     pub ledger: Arc<Ledger>,
 }
 
-/// Violations after which the run stops: the first ones tell the story.
+/// Violations after which a run stops: the first ones tell the story.
 const ENOUGH: usize = 16;
 
 /// Shared by all threads of a run.
@@ -39,7 +40,7 @@ pub struct World<F> {
     /// Seed of everything.
     pub seed: u64,
     /// What the run drives.
-    pub features: Features,
+    pub scope: Scope,
     /// What sequence numbers write.
     pub plan: Plan,
     /// Tables of other kinds.
@@ -59,6 +60,8 @@ pub struct World<F> {
     living: Mutex<Vec<u64>>,
     owned: Mutex<Vec<OwnedWalk<F>>>,
     violations: Mutex<Vec<String>>,
+    /// A violation that says one of these is enough by itself.
+    pub decisive: Vec<String>,
 }
 
 /// A lock is only poisoned by a panic, which the run reports by itself.
@@ -68,16 +71,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<F: Fault> World<F> {
     /// A world with one empty table.
-    pub fn new(seed: u64, features: Features) -> Result<Self, Error> {
+    pub fn new(seed: u64, scope: Scope) -> Result<Self, Error> {
         let fault = F::default();
-        let order = Order::new(seed, features.has(Feature::Sequencer))?;
+        let order = Order::new(seed, scope.has(Feature::Sequencer))?;
         let settled = order.clock.settled();
-        let first = Arc::new(generation(seed, features, 0, settled)?);
+        let first = Arc::new(generation(seed, &scope, 0, settled)?);
         Ok(Self {
             seed,
-            features,
-            plan: Plan::new(seed, features),
-            beside: Beside::new(seed, features)?,
+            plan: Plan::new(seed, scope.features()),
+            beside: Beside::new(seed, &scope)?,
+            scope,
             order,
             fault,
             stop: AtomicBool::new(false),
@@ -90,6 +93,7 @@ impl<F: Fault> World<F> {
             living: Mutex::new(vec![settled]),
             owned: Mutex::default(),
             violations: Mutex::default(),
+            decisive: Vec::new(),
         })
     }
 
@@ -137,9 +141,11 @@ impl<F: Fault> World<F> {
     /// Records what is wrong.
     pub fn violate(&self, what: String) {
         let mut violations = lock(&self.violations);
-        if violations.len() < ENOUGH {
+        let is_decisive = self.decisive.iter().any(|sign| what.contains(sign));
+        if violations.len() < ENOUGH || is_decisive {
             violations.push(what);
-        } else {
+        }
+        if violations.len() >= ENOUGH || is_decisive {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
@@ -178,7 +184,7 @@ impl<F: Fault> World<F> {
             self.seal(old)?;
         }
         let first = self.clock().settled();
-        let fresh = generation(self.seed, self.features, number, first)
+        let fresh = generation(self.seed, &self.scope, number, first)
             .map_err(|error| format!("cannot make table {number}: {error}"))?;
         lock(&self.living).push(first);
         *lock(&self.current) = Arc::new(fresh);
@@ -200,7 +206,7 @@ impl<F: Fault> World<F> {
                 Err(error) => {
                     return Err(format!(
                         "seal of table {} fails: {error}",
-                        generation.ledger.number
+                        generation.ledger
                     ));
                 }
             }
@@ -208,7 +214,7 @@ impl<F: Fault> World<F> {
         if !generation.subject.table().is_sealed() {
             return Err(format!(
                 "table {} is not sealed after seal",
-                generation.ledger.number
+                generation.ledger
             ));
         }
         // Whatever is reserved later will meet the sealed table.

@@ -42,7 +42,7 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
             group(worker, Way::Hinted, count)
         }
         28 | 29 => duplicate(worker),
-        30 if worker.world.features.has(Feature::Checks) && worker.rng.one_in(2) => damaged(worker),
+        30 if worker.world.scope.has(Feature::Checks) && worker.rng.one_in(2) => damaged(worker),
         30 => duplicate(worker),
         _ => knock(worker),
     }
@@ -68,7 +68,7 @@ struct OnPurpose;
 fn fate<F: Fault>(worker: &mut Worker<'_, F>, count: u64) -> Fate {
     // Single adds are many.
     let often = if count == 1 { 128 } else { 16 };
-    if !worker.world.features.has(Feature::Sequencer) || !worker.rng.one_in(often) {
+    if !worker.world.scope.has(Feature::Sequencer) || !worker.rng.one_in(often) {
         return Fate::Commit;
     }
     let before = worker.rng.below(count) as usize;
@@ -103,16 +103,20 @@ fn group<F: Fault>(worker: &mut Worker<'_, F>, way: Way, count: u64) -> Check {
 }
 
 fn commit<F: Fault>(worker: &mut Worker<'_, F>, way: Way, mut batch: Batch<'_, F>) -> Check {
-    if worker.world.features.has(Feature::Sequencer) && worker.rng.one_in(128) {
+    if worker.world.scope.has(Feature::Sequencer) && worker.rng.one_in(128) {
         batch.cancel();
-        worker.tally.add(Op::BatchCancelled, 1);
+        worker
+            .tally
+            .add(worker.current.ledger.rep, Op::BatchCancelled, 1);
         return Ok(());
     }
     insert(worker, way, &mut batch, Fate::Commit)?;
     let wait = worker.rng.one_in(32);
     let last = batch.first + batch.count - 1;
     batch.commit(wait);
-    worker.tally.add(Op::BatchCommitted, 1);
+    worker
+        .tally
+        .add(worker.current.ledger.rep, Op::BatchCommitted, 1);
     let current = Arc::clone(&worker.current);
     if wait
         && let Some(view) = worker.look(&current)?
@@ -140,12 +144,14 @@ fn abort<F: Fault>(
         Err(payload) if payload.is::<OnPurpose>() => {}
         Err(payload) => resume_unwind(payload),
     }
-    worker.tally.add(Op::BatchAborted, 1);
+    worker
+        .tally
+        .add(worker.current.ledger.rep, Op::BatchAborted, 1);
     let how = match fate {
         Fate::Panic(_) => Op::AbortByPanic,
         _ => Op::AbortByError,
     };
-    worker.tally.add(how, 1);
+    worker.tally.add(worker.current.ledger.rep, how, 1);
     Ok(())
 }
 
@@ -162,7 +168,7 @@ fn look_back<F: Fault>(worker: &mut Worker<'_, F>, sequence: u64) -> Check {
     let rank = worker.world.plan.rank(sequence);
     let answer = read::exact(worker, &generation, rank, &at)?;
     drop(answer);
-    worker.tally.add(Op::LookBack, 1);
+    worker.tally.add(generation.ledger.rep, Op::LookBack, 1);
     Ok(())
 }
 
@@ -334,7 +340,7 @@ fn acknowledge<F: Fault>(
         }
         worker.last = Some((Arc::clone(generation), sequence));
     }
-    worker.tally.add(op_of(kind), 1);
+    worker.tally.add(generation.ledger.rep, op_of(kind), 1);
     let op = match way {
         Way::Add => Op::Add,
         Way::Batch => Op::Batch,
@@ -343,7 +349,7 @@ fn acknowledge<F: Fault>(
         Way::AtOnce => Op::AddBatch,
         Way::ExclusiveAtOnce => Op::ExclusiveAddBatch,
     };
-    worker.tally.add(op, 1);
+    worker.tally.add(generation.ledger.rep, op, 1);
     checked
 }
 
@@ -363,7 +369,7 @@ fn folding<F: Fault>(
         stored.is_some_and(|stored| stored.sequence == entry.sequence && stored.kind != entry.kind);
     if folded {
         generation.ledger.fold(entry.sequence, batch);
-        worker.tally.add(Op::Fold, 1);
+        worker.tally.add(generation.ledger.rep, Op::Fold, 1);
     }
     let rank = world.plan.rank(entry.sequence);
     world
@@ -383,7 +389,7 @@ fn op_of(kind: Kind) -> Op {
 
 fn rotate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     if worker.world.rotate(&worker.current)? {
-        worker.tally.add(Op::Rotate, 1);
+        worker.tally.add(worker.current.ledger.rep, Op::Rotate, 1);
     }
     Ok(())
 }
@@ -408,16 +414,26 @@ fn duplicate<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         .rng
         .choose(&[Way::Add, Way::Batch, Way::Hinted, Way::AtOnce]);
     match generation.subject.write(way, &[entry], None, |_| ()).1 {
-        Ok(()) if generation.subject.keeps_first() => worker.tally.add(Op::DuplicateKept, 1),
+        Ok(()) if generation.subject.keeps_first() => {
+            worker
+                .tally
+                .add(generation.ledger.rep, Op::DuplicateKept, 1);
+        }
         Err(Error::Duplicate) if !generation.subject.keeps_first() => {
-            worker.tally.add(Op::DuplicateRejected, 1);
+            worker
+                .tally
+                .add(generation.ledger.rep, Op::DuplicateRejected, 1);
         }
         Err(Error::Sealed) if generation.ledger.sealing.load(Ordering::Acquire) => {
-            worker.tally.add(Op::SealedRejected, 1);
+            worker
+                .tally
+                .add(generation.ledger.rep, Op::SealedRejected, 1);
             // The table is not needed for more of this.
             worker.last = None;
         }
         Err(Error::Busy) => {}
+        // It needs room for what it drops later.
+        Err(Error::Full { .. }) if generation.ledger.rep.only_keeps_first() => {}
         other => {
             return Err(format!(
                 "a duplicate of sequence {sequence} is answered {other:?}"
@@ -437,7 +453,11 @@ fn damaged<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
         value: b"never to be read",
     };
     match worker.current.subject.add_damaged(&entry, bits) {
-        Err(Error::Corruption(_)) => worker.tally.add(Op::DamageRejected, 1),
+        Err(Error::Corruption(_)) => {
+            worker
+                .tally
+                .add(worker.current.ledger.rep, Op::DamageRejected, 1);
+        }
         // The door is asked first.
         Err(Error::Sealed | Error::Busy) => {}
         other => return Err(format!("a damaged entry is answered {other:?}")),
@@ -458,11 +478,13 @@ fn knock<F: Fault>(worker: &mut Worker<'_, F>) -> Check {
     };
     let way = *worker.rng.choose(&[Way::Add, Way::Batch, Way::Exclusive]);
     match generation.subject.write(way, &[entry], None, |_| ()).1 {
-        Err(Error::Sealed) => worker.tally.add(Op::SealedRejected, 1),
+        Err(Error::Sealed) => worker
+            .tally
+            .add(generation.ledger.rep, Op::SealedRejected, 1),
         other => {
             return Err(format!(
                 "sealed table {} answers a write with {other:?}",
-                generation.ledger.number
+                generation.ledger
             ));
         }
     }

@@ -156,7 +156,7 @@ pub fn all(workspace: &Workspace) -> Vec<Step> {
         Step::new(
             "stress",
             vec![cargo(
-                "run --release -- stress --threads 2 --seconds 10 --seed 1 --format json",
+                "run --release -- stress --threads 2 --seconds 10 --seed 1 --memtablerep all --format json",
             )],
         ),
         // Not the whole checkout: `target` would be most of it.

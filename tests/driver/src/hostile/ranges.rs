@@ -8,7 +8,8 @@ use verimem::{
     ReverseBytewiseComparator,
 };
 use verimem_model::{
-    Answer, By, Entry, Fragment, Hidden, Key, ModelMemTable, Order, Pattern, Sight, View, kind,
+    Answer, By, Entry, Fragment, Hidden, Key, ModelMemTable, Order, Pattern, PrefixMode, Sight,
+    View, kind,
 };
 
 use crate::real::{Hiding, answer, fragment};
@@ -130,6 +131,7 @@ impl<C: Comparator> Run<C> {
             sight: self.sight(u)?,
             lower: Bound::Unbounded,
             upper: Bound::Unbounded,
+            mode: PrefixMode::TotalOrder,
         };
         self.compare_scan(&view);
         Ok(())

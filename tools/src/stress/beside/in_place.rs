@@ -18,6 +18,7 @@ use super::super::oracle::Check;
 use super::super::rng::{Rng, hash};
 use super::super::tally::Op;
 use super::{Side, Turn, accepted};
+use crate::rep::Rep;
 
 /// Moving keys; the first ones are hot.
 const MOVING: u64 = 24;
@@ -134,7 +135,7 @@ impl<F: Fault> InPlace<F> {
         self.added
             .fetch_add(u64::from(op == Op::UpdateAdded), Ordering::Relaxed);
         self.raise(rank, number);
-        turn.tally.add(op, 1);
+        turn.tally.add(turn.rep, op, 1);
         Ok(true)
     }
 
@@ -185,7 +186,7 @@ impl<F: Fault> InPlace<F> {
             }
             // Release: who learns of the increment reads after it.
             self.counted[rank as usize].fetch_add(1, Ordering::Release);
-            turn.tally.add(Op::UpdateWith, 1);
+            turn.tally.add(turn.rep, Op::UpdateWith, 1);
         }
         Ok(true)
     }
@@ -345,7 +346,8 @@ fn fails(what: &str) -> impl Fn(Error) -> String {
 impl<F: Fault> Side for InPlace<F> {
     const TABLES: Op = Op::InPlaceTable;
 
-    fn new(seed: u64, number: u64) -> Result<Self, Error> {
+    /// Such a table is a skiplist, whatever is asked for.
+    fn new(seed: u64, number: u64, _rep: Rep) -> Result<Self, Error> {
         let h = hash(&[seed, number, 20]);
         let protections = [Protection::None, Protection::One, Protection::Eight];
         let table = MemTable::builder()
@@ -370,6 +372,10 @@ impl<F: Fault> Side for InPlace<F> {
         })
     }
 
+    fn representation(&self) -> &'static str {
+        "skiplist"
+    }
+
     fn write(&self, turn: &mut Turn<'_>) -> Check<bool> {
         if turn.rng.one_in(2) {
             return self.increase(turn);
@@ -392,7 +398,7 @@ impl<F: Fault> Side for InPlace<F> {
             }
             _ => self.get(turn)?,
         }
-        turn.tally.add(Op::InPlaceRead, 1);
+        turn.tally.add(turn.rep, Op::InPlaceRead, 1);
         Ok(())
     }
 

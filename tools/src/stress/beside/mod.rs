@@ -10,17 +10,20 @@ mod in_place;
 mod overwrite;
 mod stamped;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use verimem::Error;
 
 use super::fault::Fault;
-use super::features::{Feature, Features};
+use super::features::Feature;
 use super::oracle::Check;
 use super::rng::Rng;
+use super::scope::{Scope, in_turn};
 use super::tally::{Op, Tally};
 use super::worker::Worker;
+use crate::rep::Rep;
 use in_place::InPlace;
 use overwrite::Overwritten;
 use stamped::Stamped;
@@ -34,7 +37,10 @@ trait Side: Sized {
     const TABLES: Op;
 
     /// An empty table, the `number`th of its row.
-    fn new(seed: u64, number: u64) -> Result<Self, Error>;
+    fn new(seed: u64, number: u64, rep: Rep) -> Result<Self, Error>;
+
+    /// What the table says that it stands on.
+    fn representation(&self) -> &'static str;
 
     /// Writes; false when the table is sealed.
     fn write(&self, turn: &mut Turn<'_>) -> Check<bool>;
@@ -61,12 +67,15 @@ struct Turn<'t> {
     rng: &'t mut Rng,
     tally: &'t mut Tally,
     thread: u64,
+    /// What the table stands on.
+    rep: Rep,
 }
 
 /// A table of a row, and its number.
 struct Numbered<T> {
     table: T,
     number: u64,
+    rep: Rep,
     /// Set before the table is sealed.
     sealing: AtomicBool,
 }
@@ -74,6 +83,8 @@ struct Numbered<T> {
 /// One kind of tables.
 struct Row<T> {
     seed: u64,
+    /// What its tables stand on, in turn.
+    reps: Vec<Rep>,
     current: Mutex<Arc<Numbered<T>>>,
     /// The current table's number, for looking without the lock.
     number: AtomicU64,
@@ -83,20 +94,30 @@ struct Row<T> {
 type Held<T> = Option<Arc<Numbered<T>>>;
 
 impl<T: Side> Numbered<T> {
-    fn new(seed: u64, number: u64) -> Result<Arc<Self>, Error> {
+    fn new(seed: u64, number: u64, reps: &[Rep]) -> Result<Arc<Self>, Error> {
+        let rep = in_turn(reps, number);
         Ok(Arc::new(Self {
-            table: T::new(seed, number)?,
+            table: T::new(seed, number, rep)?,
             number,
+            rep,
             sealing: AtomicBool::new(false),
         }))
     }
 }
 
+/// The table's number, and what it stands on.
+impl<T> fmt::Display for Numbered<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.number, self.rep.name())
+    }
+}
+
 impl<T: Side> Row<T> {
-    fn new(seed: u64) -> Result<Self, Error> {
+    fn new(seed: u64, reps: Vec<Rep>) -> Result<Self, Error> {
         Ok(Self {
             seed,
-            current: Mutex::new(Numbered::new(seed, 0)?),
+            current: Mutex::new(Numbered::new(seed, 0, &reps)?),
+            reps,
             number: AtomicU64::new(0),
         })
     }
@@ -113,7 +134,8 @@ impl<T: Side> Row<T> {
             let_go(old, turn.tally)?;
         }
         let Some(held) = held else { return Ok(()) };
-        let told = |what| format!("table {}: {what}", held.number);
+        turn.rep = held.rep;
+        let told = |what| format!("table {held}: {what}");
         if !writes {
             return held.table.read(turn).map_err(told);
         }
@@ -141,10 +163,11 @@ impl<T: Side> Row<T> {
             }
             std::thread::yield_now();
         }
-        *current = Numbered::new(self.seed, old.number + 1)
+        *current = Numbered::new(self.seed, old.number + 1, &self.reps)
             .map_err(|error| format!("cannot make the next: {error}"))?;
         self.number.store(current.number, Ordering::Release);
         drop(current);
+        old.rep.check(old.table.representation())?;
         old.table.counts()
     }
 
@@ -152,9 +175,9 @@ impl<T: Side> Row<T> {
     fn close(&self, tally: &mut Tally) -> Check {
         let last = self.current();
         self.rotate(&last)
-            .map_err(|what| format!("table {}: {what}", last.number))?;
+            .map_err(|what| format!("table {last}: {what}"))?;
         if Arc::strong_count(&last) != 1 {
-            return Err(format!("table {} is still in use", last.number));
+            return Err(format!("table {last} is still in use"));
         }
         let_go(Some(last), tally)
     }
@@ -165,10 +188,10 @@ fn let_go<T: Side>(held: Held<T>, tally: &mut Tally) -> Check {
     let Some(last) = held.and_then(Arc::into_inner) else {
         return Ok(());
     };
-    tally.add(T::TABLES, 1);
+    tally.add(last.rep, T::TABLES, 1);
     last.table
         .finish()
-        .map_err(|what| format!("full check of table {}: {what}", last.number))
+        .map_err(|what| format!("full check of table {last}: {what}"))
 }
 
 /// The rows that a run drives.
@@ -196,18 +219,18 @@ impl<F> Default for Hands<F> {
 }
 
 /// A row, if the run drives its kind.
-fn row<T: Side>(seed: u64, features: Features, feature: Feature) -> Result<Option<Row<T>>, Error> {
-    let driven = features.has(feature);
-    driven.then(|| Row::new(seed)).transpose()
+fn row<T: Side>(seed: u64, scope: &Scope, feature: Feature) -> Result<Option<Row<T>>, Error> {
+    let reps = scope.reps_for(feature);
+    (!reps.is_empty()).then(|| Row::new(seed, reps)).transpose()
 }
 
 impl<F: Fault> Beside<F> {
     /// One empty table of each kind.
-    pub fn new(seed: u64, features: Features) -> Result<Self, Error> {
+    pub fn new(seed: u64, scope: &Scope) -> Result<Self, Error> {
         Ok(Self {
-            in_place: row(seed, features, Feature::InPlace)?,
-            overwrite: row(seed, features, Feature::Overwrite)?,
-            stamped: row(seed, features, Feature::Timestamps)?,
+            in_place: row(seed, scope, Feature::InPlace)?,
+            overwrite: row(seed, scope, Feature::Overwrite)?,
+            stamped: row(seed, scope, Feature::Timestamps)?,
         })
     }
 
@@ -236,6 +259,7 @@ pub fn step<F: Fault>(worker: &mut Worker<'_, F>, writes: bool) -> Check {
         rng: &mut worker.rng,
         tally: &mut worker.tally,
         thread: worker.index as u64,
+        rep: worker.current.ledger.rep,
     };
     let hands = &mut worker.hands;
     match choice {

@@ -5,8 +5,11 @@
 //! before the read, and at most the one begun by its end. Some entries are *contested*: which
 //! of their versions is the last one is nobody's choice, but one it must be, and whole.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use verimem::FixedPrefix;
+use verimem::rep::MemTableRep;
 use verimem::{EntryRef, Error, Hint, Kind, MAX_SEQUENCE_NUMBER, MemTable, MergeBase};
 use verimem::{Lookup, Protection};
 
@@ -14,8 +17,11 @@ use super::super::audit::Seen;
 use super::super::fault::Fault;
 use super::super::oracle::Check;
 use super::super::rng::{Rng, hash};
+use super::super::shape::factory;
+use super::super::subject::Table;
 use super::super::tally::Op;
 use super::{Side, Turn, accepted};
+use crate::rep::Rep;
 
 const ENTRIES: u64 = 256;
 const KEYS: u64 = 16;
@@ -33,7 +39,7 @@ struct State {
 
 /// A table that overwrites, and what is known of it.
 pub struct Overwritten<F> {
-    table: MemTable,
+    table: Table,
     fault: F,
     seed: u64,
     /// Versions after which it is full.
@@ -292,7 +298,7 @@ fn fails(what: &str) -> impl Fn(Error) -> String {
 impl<F: Fault> Side for Overwritten<F> {
     const TABLES: Op = Op::OverwriteTable;
 
-    fn new(seed: u64, number: u64) -> Result<Self, Error> {
+    fn new(seed: u64, number: u64, rep: Rep) -> Result<Self, Error> {
         let h = hash(&[seed, number, 21]);
         let fault = F::default();
         let protections = [Protection::None, Protection::One, Protection::Eight];
@@ -302,6 +308,9 @@ impl<F: Fault> Side for Overwritten<F> {
             .max_height(height)
             .branching(branching)
             .duplicates(fault.overwriting())
+            // All keys in one bucket, or each in its own.
+            .prefix_extractor(Arc::new(FixedPrefix([2, 1][(h >> 16 & 1) as usize])))
+            .representation(factory(rep, seed, number))
             .build()?;
         Ok(Self {
             table,
@@ -311,6 +320,10 @@ impl<F: Fault> Side for Overwritten<F> {
             written: AtomicU64::new(0),
             states: (0..ENTRIES).map(|_| State::default()).collect(),
         })
+    }
+
+    fn representation(&self) -> &'static str {
+        self.table.representation().name()
     }
 
     fn write(&self, turn: &mut Turn<'_>) -> Check<bool> {
@@ -361,7 +374,8 @@ impl<F: Fault> Side for Overwritten<F> {
         for (sequence, version) in &versions {
             self.end(*sequence, *version);
         }
-        turn.tally.add(Op::OverwriteWrite, versions.len() as u64);
+        turn.tally
+            .add(turn.rep, Op::OverwriteWrite, versions.len() as u64);
         Ok(true)
     }
 
@@ -371,7 +385,7 @@ impl<F: Fault> Side for Overwritten<F> {
         } else {
             self.look_up(turn)?;
         }
-        turn.tally.add(Op::OverwriteRead, 1);
+        turn.tally.add(turn.rep, Op::OverwriteRead, 1);
         Ok(())
     }
 

@@ -6,22 +6,29 @@
 //! those that were written before the read.
 
 use std::ops::Bound;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use verimem::{BytewiseComparator, TimestampedComparator};
+use verimem::rep::{AnyRep, MemTableRep};
+use verimem::{BytewiseComparator, CappedPrefix, TimestampedComparator};
 use verimem::{EntryRef, Error, Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable, Protection};
 
 use super::super::audit::Seen;
 use super::super::fault::Fault;
 use super::super::oracle::Check;
 use super::super::rng::{Rng, hash};
+use super::super::shape::factory;
 use super::super::tally::Op;
 use super::{Side, Turn, accepted};
+use crate::rep::Rep;
 
 const ENTRIES: u64 = 2048;
 const KEYS: u64 = 24;
 /// Timestamps are below this one.
 const TIMES: u64 = 200;
+
+/// By key, then by timestamp, newest first.
+type Order = TimestampedComparator<BytewiseComparator>;
 
 /// A version's age: by timestamp, then by sequence number.
 type Age = (u64, u64);
@@ -35,7 +42,7 @@ const DONE: u8 = 2;
 
 /// A table with timestamps, and what is known of it.
 pub struct Stamped<F> {
-    table: MemTable<TimestampedComparator<BytewiseComparator>>,
+    table: MemTable<Order, AnyRep<Order>>,
     fault: F,
     seed: u64,
     limit: u64,
@@ -298,12 +305,16 @@ fn fails(what: &str) -> impl Fn(Error) -> String {
 impl<F: Fault> Side for Stamped<F> {
     const TABLES: Op = Op::StampedTable;
 
-    fn new(seed: u64, number: u64) -> Result<Self, Error> {
+    fn new(seed: u64, number: u64, rep: Rep) -> Result<Self, Error> {
         let h = hash(&[seed, number, 22]);
         let protections = [Protection::None, Protection::One, Protection::Eight];
         let table = MemTable::with_comparator(TimestampedComparator::bytewise()?)
             .protection(protections[(h % 3) as usize])
             .arena_block_size([4096, 65_536][(h >> 8 & 1) as usize])
+            .duplicates(rep.strictest())
+            // All keys in one bucket, or two in each, or each in its own.
+            .prefix_extractor(Arc::new(CappedPrefix([16, 8, 17][(h >> 16) as usize % 3])))
+            .representation(factory(rep, seed, number))
             .build()?;
         let mut side = Self {
             table,
@@ -325,6 +336,10 @@ impl<F: Fault> Side for Stamped<F> {
         Ok(side)
     }
 
+    fn representation(&self) -> &'static str {
+        self.table.representation().name()
+    }
+
     fn write(&self, turn: &mut Turn<'_>) -> Check<bool> {
         let count = 1 + turn.rng.below(6);
         let first = self.next.fetch_add(count, Ordering::AcqRel);
@@ -340,7 +355,7 @@ impl<F: Fault> Side for Stamped<F> {
             added.map_err(|error| format!("an add with a timestamp fails: {error}"))?;
             // Release: who learns of the entry reads after it was there.
             state.store(DONE, Ordering::Release);
-            turn.tally.add(Op::StampedWrite, 1);
+            turn.tally.add(turn.rep, Op::StampedWrite, 1);
         }
         Ok(true)
     }
@@ -354,7 +369,7 @@ impl<F: Fault> Side for Stamped<F> {
             1 => self.walk(when, false)?,
             _ => self.get(when, turn.rng.below(KEYS))?,
         }
-        turn.tally.add(Op::StampedRead, 1);
+        turn.tally.add(turn.rep, Op::StampedRead, 1);
         Ok(())
     }
 

@@ -1,15 +1,16 @@
 //! Faults of the tables beside the row.
 
+use clap::ValueEnum;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use verimem::memtable::DuplicatePolicy;
 use verimem::{EntryRef, Kind, MAX_SEQUENCE_NUMBER};
 
 use super::super::fault::Fault;
-use super::super::features::{Feature, Features};
-use super::{assert_caught, report};
+use super::super::features::Feature;
+use super::{REFUSING, assert_caught, assert_caught_on, assert_caught_with, scope};
+use crate::rep::Rep;
 
 /// A reader that copies while somebody writes: the end is that of another value.
 #[derive(Default)]
@@ -27,7 +28,7 @@ impl Fault for TearsValues {
 
 #[test]
 fn w4_torn_value_is_caught() {
-    assert_caught::<TearsValues>(&["a torn value", "a torn count"]);
+    assert_caught_on::<TearsValues>(&[Rep::Skiplist], &["a torn value", "a torn count"]);
 }
 
 /// Updates that come late take the place of newer ones.
@@ -42,7 +43,7 @@ impl Fault for UpdatesLate {
 
 #[test]
 fn w4_late_update_is_caught() {
-    assert_caught::<UpdatesLate>(&["went back"]);
+    assert_caught_on::<UpdatesLate>(&[Rep::Skiplist], &["went back"]);
 }
 
 /// Some updates are not done.
@@ -57,11 +58,8 @@ impl Fault for ForgetsUpdates {
 
 #[test]
 fn w4_lost_update_is_caught() {
-    assert_caught::<ForgetsUpdates>(&["went back"]);
+    assert_caught_on::<ForgetsUpdates>(&[Rep::Skiplist], &["went back"]);
 }
-
-/// Enough for some tables, each of which shows the fault once.
-const FEW_TABLES: Duration = Duration::from_secs(3);
 
 /// Bytes are counted that are not there.
 #[derive(Default)]
@@ -76,17 +74,15 @@ impl Fault for CountsTooMuch {
 #[test]
 fn m3_wrong_count_is_caught() {
     use Feature::{InPlace, Overwrite, Timestamps};
-    for others in [
-        [InPlace, Overwrite],
-        [InPlace, Timestamps],
-        [Overwrite, Timestamps],
+    for (others, reps) in [
+        ([InPlace, Overwrite], Rep::value_variants()),
+        ([InPlace, Timestamps], REFUSING),
+        ([Overwrite, Timestamps], &[Rep::Skiplist]),
     ] {
-        let report = report::<CountsTooMuch>(1, FEW_TABLES, Features::without(&others));
-        let counts = |detail: &String| detail.contains("and counts");
-        assert!(
-            !report.passed() && report.details.iter().any(counts),
-            "{report}"
-        );
+        for rep in reps {
+            let scope = scope(&[*rep], &others);
+            assert_caught_with::<CountsTooMuch>(1, &scope, &["and counts"]);
+        }
     }
 }
 
@@ -102,7 +98,7 @@ impl Fault for KeepsTheFirst {
 
 #[test]
 fn w6_entry_that_is_not_overwritten_is_caught() {
-    assert_caught::<KeepsTheFirst>(&["is version 1: "]);
+    assert_caught_on::<KeepsTheFirst>(REFUSING, &["is version 1: "]);
 }
 
 /// Now and then the kind of one version comes with the value of another.
@@ -121,7 +117,7 @@ impl Fault for MixesVersions {
 
 #[test]
 fn w6_some_of_each_version_is_caught() {
-    assert_caught::<MixesVersions>(&["and kind"]);
+    assert_caught_on::<MixesVersions>(REFUSING, &["and kind"]);
 }
 
 /// Reads at a timestamp see all of them.

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use verimem::EntryRef;
 use verimem::memtable::DuplicatePolicy;
 use verimem::merge::{MergeFailure, MergeOperator};
 use verimem::sequencer::Reservation;
-use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER, MemTable};
+use verimem::{Kind, Lookup, MAX_SEQUENCE_NUMBER};
 
 use super::super::fault::Fault;
 use super::super::operator::Append;
-use super::assert_caught;
+use super::super::subject::Table;
+use super::{REFUSING, assert_caught, assert_caught_on, assert_caught_with, scope};
+use crate::rep::Rep;
 
 /// A writer that drops range deletions.
 #[derive(Default)]
@@ -39,7 +42,7 @@ fn d1_dropped_range_deletion_is_caught() {
 struct IgnoresRangeDeletions;
 
 impl Fault for IgnoresRangeDeletions {
-    fn lookup<'t>(&self, table: &'t MemTable, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, table: &'t Table, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         let Lookup::Deleted {
             sequence,
             kind: Kind::RANGE_DELETION,
@@ -70,7 +73,7 @@ fn d1_lookup_that_ignores_range_deletions_is_caught() {
 struct RangeDeletionsHideNewer;
 
 impl Fault for RangeDeletionsHideNewer {
-    fn lookup<'t>(&self, table: &'t MemTable, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, table: &'t Table, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         let Lookup::Found { sequence, .. } = answer else {
             return answer;
         };
@@ -133,7 +136,10 @@ impl Fault for PublishesEarly {
 
 #[test]
 fn c1_batch_published_before_it_is_written_is_caught() {
-    super::assert_caught_by::<PublishesEarly>(3, &["its writer had not finished"]);
+    for rep in Rep::value_variants() {
+        let signs = ["its writer had not finished"];
+        assert_caught_with::<PublishesEarly>(3, &scope(&[*rep], &[]), &signs);
+    }
 }
 
 /// An operator that leaves the oldest of several operands out.
@@ -176,7 +182,7 @@ fn g2_operand_dropped_by_a_merge_is_caught() {
 struct HidesAnOperand;
 
 impl Fault for HidesAnOperand {
-    fn lookup<'t>(&self, _table: &'t MemTable, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, _table: &'t Table, _key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         match answer {
             Lookup::Merge {
                 mut operands,
@@ -222,7 +228,7 @@ fn w5_folding_with_aborted_operands_is_caught() {
 struct DeniesKeys;
 
 impl Fault for DeniesKeys {
-    fn lookup<'t>(&self, table: &'t MemTable, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
+    fn lookup<'t>(&self, table: &'t Table, key: &[u8], answer: Lookup<'t>) -> Lookup<'t> {
         let sum: u32 = key.iter().map(|byte| u32::from(*byte)).sum();
         if !sum.is_multiple_of(64) {
             return answer;
@@ -333,7 +339,7 @@ impl Fault for KeepsSecond {
 
 #[test]
 fn w6_second_of_two_duplicates_is_caught() {
-    assert_caught::<KeepsSecond>(&["expected", "value", "kind", "counts"]);
+    assert_caught_on::<KeepsSecond>(REFUSING, &["expected", "value", "kind", "counts"]);
 }
 
 /// A table that refuses duplicates although it was told to keep the first.
@@ -348,5 +354,5 @@ impl Fault for RefusesDuplicates {
 
 #[test]
 fn w6_refused_duplicate_is_caught() {
-    assert_caught::<RefusesDuplicates>(&["is answered Err(Duplicate)"]);
+    assert_caught_on::<RefusesDuplicates>(REFUSING, &["is answered Err(Duplicate)"]);
 }

@@ -46,7 +46,7 @@ mod visibility;
 
 pub use batch::{WriteBatch, WriteBatchRef};
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
-pub use error::{CorruptKey, Corruption, Error, Result};
+pub use error::{CorruptKey, Corruption, Damage, Error, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
     PrefixExtractor, PrefixMode, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use verimem::batch::{BatchInserter, ColumnFamilyMemTables};
 use verimem::sequencer::Sequencer;
-use verimem::{Corruption, Error, MAX_SEQUENCE_NUMBER, WriteBatch, WriteBatchRef};
+use verimem::{Corruption, Damage, Error, MAX_SEQUENCE_NUMBER, WriteBatch, WriteBatchRef};
 use verimem_driver::hostile::{check_batch_bytes, check_insertion, check_write_batch, dump};
 use verimem_driver::seeds::Random;
 use verimem_driver::write_batch::{ENTRIES, OTHERS, Plain, any, bytes_of};
@@ -59,7 +59,8 @@ fn w3_every_truncation() {
                 assert_eq!((claimed as usize, found as usize), (entries, count));
             }
             (None, Some(Error::Corruption(Corruption::Truncated { .. }))) => assert!(length < 12),
-            (None, Some(Error::Corruption(Corruption::BadRecord { offset, .. }))) => {
+            (None, Some(Error::Corruption(Corruption::BadRecord { offset, damage, .. }))) => {
+                assert_eq!(damage, Damage::Truncated, "{length}");
                 let begins = ends.range(..length).next_back().map(|(begins, _)| *begins);
                 assert_eq!(begins, Some(offset), "{length}");
             }

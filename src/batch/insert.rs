@@ -326,6 +326,7 @@ impl<C: Comparator, R: MemTableRep<Comparator = C>> Targets<'_, C, R> {
                 .family(&mut near, entry.column_family)
                 .and_then(|family| family.target);
             let full = group.len() == GROUP;
+            // A range deletion goes by itself, since a group with one is added entry by entry.
             if full || target != Some(current) || entry.kind == Kind::RANGE_DELETION {
                 self.add(current, &group, done)?;
                 group.clear();

@@ -133,6 +133,7 @@ fn w3_golden_bytes_of_every_record() {
         assert_eq!(read.contents(), batch.contents());
         let owned = WriteBatch::from_bytes(bytes.clone()).unwrap();
         assert_eq!(owned.as_bytes(), bytes);
+        assert_eq!(owned.contents(), batch.contents());
     }
 }
 

@@ -192,6 +192,12 @@ fn w3_up_to_the_last_number() {
     let inserted = batch.insert_into(&table).unwrap();
     assert_eq!(inserted.next_sequence, MAX_SEQUENCE_NUMBER + 1);
     assert!(table.contains(b"b", MAX_SEQUENCE_NUMBER));
+    // What is ignored has a number, too, and there is none for it.
+    batch.put_cf(9, b"c", b"").unwrap();
+    let inserter = BatchInserter::new().ignore_missing_column_families(true);
+    let (error, _) = refused(inserter.insert(&batch, &table));
+    let sequence = MAX_SEQUENCE_NUMBER + 1;
+    assert_eq!(error, Error::SequenceTooLarge { sequence });
 }
 
 /// A table that is too small takes a part of the batch, or, where memory is set aside first,

@@ -133,6 +133,9 @@ fn x2_a_batch_without_memory_is_refused() {
             for id in 0..20 {
                 batch.put_cf(id, b"key", b"value")?;
             }
+            for number in 0..100u8 {
+                batch.put(&[number], b"")?; // more than one group
+            }
             batch.set_save_point()?;
             let mut copy = WriteBatch::with_capacity(100)?;
             copy.append(&batch.try_clone()?)?;

@@ -40,14 +40,17 @@ pub fn check_write_batch(bytes: &[u8]) {
 ///
 /// Where they are neither, or the batch cannot be written again.
 pub fn check_bytes(bytes: &[u8]) {
-    let owned = WriteBatch::from_bytes(bytes.to_vec()).map(|owned| owned.as_bytes().to_vec());
+    let owned = WriteBatch::from_bytes(bytes.to_vec());
     match WriteBatchRef::from_bytes(bytes) {
         Ok(batch) => {
-            assert_eq!(owned.as_deref(), Ok(bytes));
+            let owned = owned
+                .as_ref()
+                .map(|owned| (owned.as_bytes(), owned.contents()));
+            assert_eq!(owned, Ok((bytes, batch.contents())));
             check_batch(batch);
         }
         Err(error) => {
-            assert_eq!(owned, Err(error.clone()));
+            assert_eq!(owned.err(), Some(error.clone()));
             if let Error::Corruption(Corruption::BadCount { claimed, found }) = error {
                 assert_ne!(u64::from(claimed), found);
                 let mut right = bytes.to_vec();
@@ -215,9 +218,13 @@ impl Model {
         let entries = self.records.iter().filter(|record| record.is_entry());
         assert_eq!(self.batch.count() as usize, entries.clone().count());
         assert_eq!(self.batch.is_empty(), entries.clone().next().is_none());
-        for kind in (0..=u8::MAX).map(Kind) {
-            let is_of = |record: &Plain| matches!(record, Plain::Entry(_, of, ..) if *of == kind.0);
-            let has = self.records.iter().any(is_of);
+        let mut kinds = [false; 256];
+        for record in &self.records {
+            if let Plain::Entry(_, kind, ..) = record {
+                kinds[usize::from(*kind)] = true;
+            }
+        }
+        for (kind, has) in (0..=u8::MAX).map(Kind).zip(kinds) {
             assert_eq!(self.batch.contents().has(kind), has, "{kind:?}");
         }
         let has = |types: &[u8]| {
@@ -232,11 +239,11 @@ impl Model {
         assert_eq!(contents.has_rollback(), has(&[0x0C]));
     }
 
-    /// Into two tables, in each way, beside the same entries one by one.
+    /// Into two tables, in a quarter of the ways, beside the same entries one by one.
     fn insert(mut self, u: &mut Unstructured<'_>) {
         let sequence = u.int_in_range(0..=1000).unwrap_or(0);
         assert_eq!(self.batch.set_sequence(sequence), Ok(()));
-        for ways in 0..16u8 {
+        for ways in (self.records.len() % 4..16).step_by(4) {
             let [exclusive, ignore, hint, reserve] = [1, 2, 4, 8].map(|bit| ways & bit != 0);
             let inserter = BatchInserter::new()
                 .exclusive(exclusive)

@@ -194,13 +194,12 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, ours: T, theirs: T) -> Resul
 
 /// By the method that makes a time into a value where there is none.
 fn add(batch: &mut WriteBatch, record: &Plain) -> bool {
-    if let Plain::Entry(id, kind, key, value) = record {
-        if let (Kind::VALUE_PREFERRED_SEQNO, Some((value, time))) =
+    if let Plain::Entry(id, kind, key, value) = record
+        && let (Kind::VALUE_PREFERRED_SEQNO, Some((value, time))) =
             (Kind(*kind), value.split_last_chunk())
-        {
-            let time = u64::from_le_bytes(*time);
-            return batch.timed_put_cf(*id, key, value, time).is_ok();
-        }
+    {
+        let time = u64::from_le_bytes(*time);
+        return batch.timed_put_cf(*id, key, value, time).is_ok();
     }
     batch.add(&record.record()).is_ok()
 }
@@ -264,9 +263,10 @@ impl Run {
 
     /// The bytes as they are, and some with bytes changed, cut off, or put in.
     fn damage(&mut self, random: &mut Random) -> Result<(), String> {
-        self.read(&self.ours.as_bytes().to_vec(), "write_batch.read")?;
+        let whole = self.ours.as_bytes().to_vec();
+        self.read(&whole, "write_batch.read")?;
         for _ in 0..32 {
-            let mut bytes = self.ours.as_bytes().to_vec();
+            let mut bytes = whole.clone();
             match random.below(4) {
                 0 => bytes.truncate(random.below(bytes.len() + 1)),
                 1 => bytes.insert(12 + random.below(bytes.len() - 11), random.draw() as u8),

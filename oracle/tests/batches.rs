@@ -27,6 +27,8 @@ fn w3_batches_agree() {
         assert!(done > 500, "{name}: {done} of {:?}", totals.operations);
     }
     let damaged = totals.operations["write_batch.read_damaged"];
+    let left_out = totals.operations["write_batch.bad_varint"];
+    assert!(20 * left_out < damaged, "{left_out} were not compared");
     let refused = totals.operations["write_batch.refused"];
     assert!(refused < damaged, "some damage makes another batch");
 }

@@ -1,5 +1,6 @@
 //! Bytes derived by hand from the description of the format.
 
+use std::format;
 use std::string::ToString;
 use std::vec::Vec;
 
@@ -135,6 +136,32 @@ fn w3_golden_bytes_of_every_record() {
         assert_eq!(owned.as_bytes(), bytes);
         assert_eq!(owned.contents(), batch.contents());
     }
+}
+
+#[test]
+fn w3_contents_name_what_there_is() {
+    let mut all = WriteBatch::new();
+    for (_, record, _) in golden_entries().into_iter().chain(GOLDEN_MARKERS) {
+        let mut batch = WriteBatch::new();
+        batch.add(&record).unwrap();
+        all.add(&record).unwrap();
+        let name = match record {
+            Record::Entry(entry) => format!("{{{:?}}}", entry.kind),
+            Record::LogData(_) | Record::Noop => "{}".to_string(),
+            Record::BeginPrepare | Record::BeginPersistedPrepare => r#"{"BeginPrepare"}"#.into(),
+            Record::BeginUnprepare => r#"{"BeginPrepare", "BeginUnprepare"}"#.into(),
+            Record::EndPrepare { .. } => r#"{"EndPrepare"}"#.into(),
+            Record::Commit { .. } | Record::CommitWithTimestamp { .. } => r#"{"Commit"}"#.into(),
+            Record::Rollback { .. } => r#"{"Rollback"}"#.into(),
+        };
+        assert_eq!(format!("{:?}", batch.contents()), name);
+    }
+    let all = format!("{:?}", all.contents());
+    assert_eq!(
+        all.matches(", ").count(),
+        12,
+        "eight kinds and five markers: {all}"
+    );
 }
 
 #[test]

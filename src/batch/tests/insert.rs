@@ -206,10 +206,10 @@ fn w3_up_to_the_last_number() {
 fn w3_a_full_table_takes_all_or_nothing_when_asked() {
     let mut batch = WriteBatch::new();
     for number in 0..400u32 {
-        batch.put(&number.to_be_bytes(), &[7; 100]).unwrap();
+        batch.put(&number.to_be_bytes(), &[7; 1000]).unwrap();
     }
     for reserve in [false, true] {
-        let builder = MemTable::builder().capacity(Some(16 << 10));
+        let builder = MemTable::builder().capacity(Some(256 << 10));
         let table = builder.build().unwrap();
         let inserter = BatchInserter::new().reserve(reserve);
         let (error, done) = refused(inserter.insert(&batch, &table));

@@ -81,6 +81,29 @@ pub enum Error {
     /// for itself.
     #[error("this thread is itself writing to the table")]
     Reentrant,
+    /// A write batch would be longer than it may be.
+    #[error("a write batch of {length} bytes is over the limit of {limit}")]
+    BatchTooLarge {
+        /// Bytes that the batch would have; saturating.
+        length: usize,
+        /// The most that it may have.
+        limit: usize,
+    },
+    /// A write batch counts its entries with 32 bits.
+    #[error("a write batch of {count} entries is over the limit of {}", u32::MAX)]
+    BatchCountTooLarge {
+        /// Entries that the batch would have.
+        count: u64,
+    },
+    /// There is no save point to go back to, or to forget.
+    #[error("the write batch has no save point")]
+    NoSavePoint,
+    /// An entry of a write batch is for a column family that nobody knows.
+    #[error("there is no table for column family {id}")]
+    UnknownColumnFamily {
+        /// Its number.
+        id: u32,
+    },
     /// The hint was used with another list before.
     #[error("the hint belongs to another list")]
     ForeignHint,
@@ -141,6 +164,37 @@ pub enum Corruption {
     /// What an overwritten entry leads to is no version of it.
     #[error("corruption: an overwritten entry leads to what is no version of it")]
     Version,
+    /// A record of a write batch is of a type that there is not.
+    #[error("corruption: unknown record type {record_type:#04x} at byte {offset} of a write batch")]
+    UnknownRecord {
+        /// The type, as stored.
+        record_type: u8,
+        /// Where the record begins, in bytes from the beginning of the batch.
+        offset: usize,
+    },
+    /// A field of a record of a write batch cannot be read.
+    #[error(
+        "corruption: {damage} {field} in the record of type {record_type:#04x} \
+         at byte {offset} of a write batch"
+    )]
+    BadRecord {
+        /// The record's type.
+        record_type: u8,
+        /// Where the record begins, in bytes from the beginning of the batch.
+        offset: usize,
+        /// Name of the field.
+        field: &'static str,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// A write batch has more entries than it says, or fewer.
+    #[error("corruption: a write batch of {found} entries says that they are {claimed}")]
+    BadCount {
+        /// The number in its header.
+        claimed: u32,
+        /// The number of its entries.
+        found: u64,
+    },
     /// An entry does not come after the one before it.
     #[error("corruption: entries out of order at sequence number {sequence}{key}")]
     Order {
@@ -149,6 +203,25 @@ pub enum Corruption {
         /// Its key, if it may be shown.
         key: CorruptKey,
     },
+}
+
+/// What is wrong with a field of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Damage {
+    /// The bytes end inside of it.
+    Truncated,
+    /// Its varint does not end within five bytes, or has more than 32 bits.
+    BadVarint,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "truncated",
+            Self::BadVarint => "malformed varint of the",
+        })
+    }
 }
 
 /// The beginning of the key of a damaged entry, where the table may

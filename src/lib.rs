@@ -25,6 +25,7 @@
 
 pub mod advisor;
 pub mod arena;
+pub mod batch;
 pub mod bloom;
 pub mod codec;
 mod entry;
@@ -44,8 +45,9 @@ mod tombstones;
 mod visibility;
 pub mod write_buffer;
 
+pub use batch::{WriteBatch, WriteBatchRef};
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
-pub use error::{CorruptKey, Corruption, Error, Result};
+pub use error::{CorruptKey, Corruption, Damage, Error, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
     PrefixExtractor, PrefixMode, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,

@@ -8,6 +8,7 @@
 compile_error!("RocksDB's files are compiled with its settings for Linux only");
 
 mod answers;
+mod batches;
 mod compare;
 mod cursors;
 mod damaged;
@@ -21,6 +22,7 @@ mod sys;
 mod writes;
 
 pub use answers::{Seen, folded, gathered, merged, theirs};
+pub use batches::one_batch;
 pub use damaged::one_damaged;
 pub use explained::{Totals, Why};
 pub use in_place::{one_in_place, revised};

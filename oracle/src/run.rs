@@ -10,6 +10,7 @@ use verimem_model::{
     SnapshotChoice,
 };
 
+use crate::batches::one_batch;
 use crate::cursors::Slot;
 use crate::damaged::one_damaged;
 use crate::explained::{Totals, Why};
@@ -107,7 +108,7 @@ pub fn run_on(
 }
 
 /// The run that a seed says all about, of any sort: with timestamps, with damage, with
-/// updates in place, or none of these; of at most so many bytes.
+/// updates in place, of a write batch, or none of these; of at most so many bytes.
 ///
 /// # Errors
 ///
@@ -121,6 +122,7 @@ pub fn any(seed: u64, most_bytes: usize) -> Result<Totals, String> {
         0..5 => caught(one_stamped),
         5..10 => caught(one_damaged),
         10..12 => caught(one_in_place),
+        12 => one_batch(seed),
         _ => one(seed, most_bytes),
     }
 }

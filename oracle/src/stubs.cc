@@ -1,5 +1,6 @@
 // What the files of RocksDB that are compiled beside this one refer to, and what
-// no path taken here reaches: options as text, the cache's budget, blob files.
+// no path taken here reaches: options as text, the cache's budget, blob files,
+// column families.
 // Each says so and ends the process if it is reached after all.
 
 #include <cstdio>
@@ -10,6 +11,7 @@
 
 #include "db/blob/blob_file_partition_manager.h"
 #include "db/blob/prefetch_buffer_collection.h"
+#include "db/column_family.h"
 #include "rocksdb/configurable.h"
 #include "rocksdb/customizable.h"
 #include "rocksdb/env.h"
@@ -110,6 +112,10 @@ void WriteBufferManager::FreeMem(size_t) {
 FilePrefetchBuffer* PrefetchBufferCollection::GetOrCreatePrefetchBuffer(
     uint64_t) {
   Unreachable("PrefetchBufferCollection::GetOrCreatePrefetchBuffer");
+}
+
+uint32_t GetColumnFamilyID(ColumnFamilyHandle*) {
+  Unreachable("GetColumnFamilyID");
 }
 
 void BlobFilePartitionManager::UnprotectSealedBlobFileNumbers(

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::key::{BytewiseComparator, Kind, SharedPrefixComparator};
+use crate::key::{BytewiseComparator, Comparator, Kind, SharedPrefixComparator};
 use crate::lookup::Lookup;
 
 fn advise(workload: &Workload) -> Advice {
@@ -353,4 +353,54 @@ fn r7_who_counts_no_reads_shows_none() {
     let empty = Workload::observed(&table, Some(&FixedPrefix(3))).expect("sound");
     assert_eq!((empty.shared_prefix, empty.prefix_length), (0, None));
     assert!(empty.advise().is_err(), "nothing was done");
+}
+
+#[test]
+fn r7_each_representation_has_a_factory_and_its_name() {
+    for name in ["skiplist", "hash_skiplist", "hash_linklist", "vector"] {
+        assert_eq!(name_of(&lookups().factory(name)), name);
+    }
+}
+
+/// Calls keys equal that differ in the case of letters.
+#[derive(Debug, Clone)]
+struct AnyCase;
+
+impl Comparator for AnyCase {
+    fn name(&self) -> &str {
+        "any case"
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> core::cmp::Ordering {
+        a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase())
+    }
+}
+
+#[test]
+fn r7_an_order_that_cannot_have_a_filter_is_given_none() {
+    let misses = Workload {
+        get_hits: 0.0,
+        ..lookups()
+    };
+    let advice = advise(&misses);
+    assert!(advice.bloom_size_ratio() > 0.0);
+    let table = advice.builder(AnyCase).build().expect("no filter");
+    table.add(1, Kind::VALUE, b"Key", b"").expect("room");
+    assert!(matches!(table.get(b"kEY", 1), Ok(Lookup::Found { .. })));
+}
+
+#[test]
+fn r7_keys_without_prefix_say_nothing_of_prefixes() {
+    let table = crate::memtable::MemTable::builder().track_reads(true);
+    let table = table.build().expect("a table");
+    for key in [&b"a"[..], b"abc1", b"abc2"] {
+        table.add(1, Kind::VALUE, key, b"").expect("room");
+    }
+    let unknown = Workload::observed(&table, None).expect("sound");
+    assert_eq!(unknown.prefix_length, None);
+    let seen = Workload::observed(&table, Some(&FixedPrefix(3))).expect("sound");
+    assert_eq!(
+        (seen.prefix_length, seen.entries_per_prefix),
+        (Some(3), 2.0)
+    );
 }

@@ -111,6 +111,11 @@ fn e8_a_domain_of_one_s_own() {
     let extractor: &dyn PrefixExtractor = &UpToColon;
     assert_eq!(extractor.transform(b"user:1"), Some(&b"user"[..]));
     assert!(!extractor.in_domain(b"user"));
+    assert_eq!(
+        extractor.full_length(),
+        None,
+        "its prefixes have no one length"
+    );
 }
 
 #[test]

@@ -27,6 +27,7 @@
 //!
 //! The design is that of LevelDB's `MemTable` and RocksDB's `db/memtable.h`.
 
+mod checked;
 mod counters;
 mod door;
 mod duplicates;

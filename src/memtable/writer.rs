@@ -1,20 +1,19 @@
 //! Writing a batch.
 
-use core::cmp::Ordering;
 use core::fmt;
 use core::marker::PhantomData;
 
 use smallvec::SmallVec;
 
 use super::MemTable;
+use super::checked::{checked, checked_range};
 use super::counters::BatchCounts;
 use super::door::Side;
 use super::duplicates::DuplicatePolicy;
-use crate::entry::{EntryRef, Protection, encoded_len};
+use crate::entry::EntryRef;
 use crate::error::{Error, Result};
 use crate::key::{
     BytewiseComparator, Comparator, Kind, MAX_SEQUENCE_NUMBER, SequenceNumber, Version,
-    split_timestamp,
 };
 use crate::rep::{MemTableRep, Memory, SkipListRep};
 use crate::skiplist::{BatchError, Hint};
@@ -153,7 +152,7 @@ impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
         if kind == Kind::RANGE_DELETION {
             return self.delete_range(sequence, user_key, value);
         }
-        let entry = Self::checked(sequence, kind, user_key, value)?;
+        let entry = checked::<C>(sequence, kind, user_key, value)?;
         if self.folds(kind) {
             let mut folded = Vec::new();
             let entry = self.fold(entry, &mut folded)?;
@@ -186,7 +185,7 @@ impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
     /// [`Error::Corruption`] when the checksum is not that of the entry; as for
     /// [`add`](Self::add). Nothing is stored or counted then.
     pub fn add_protected(&mut self, entry: &EntryRef<'_>, checksum: u64) -> Result<()> {
-        Self::checked(entry.sequence, entry.kind, entry.user_key, entry.value)?;
+        checked::<C>(entry.sequence, entry.kind, entry.user_key, entry.value)?;
         self.verify_handed(entry, checksum)?;
         self.add(entry.sequence, entry.kind, entry.user_key, entry.value)
     }
@@ -248,20 +247,11 @@ impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
         begin: &[u8],
         end: &[u8],
     ) -> Result<()> {
-        let kind = Kind::RANGE_DELETION;
-        let entry = Self::checked(sequence, kind, begin, end)?;
-        encoded_len(begin.len(), end.len(), Protection::None)?;
         let comparator = self.table.comparator();
-        let [(first, since), (after, until)] =
-            [begin, end].map(|key| split_timestamp(comparator, key));
-        if since != until || end.len() < C::TIMESTAMP_LEN {
-            return Err(Error::InvalidTimestamp { length: end.len() });
-        }
-        match comparator.compare_without_timestamp(first, after) {
-            Ordering::Greater => return Err(Error::InvertedRange),
-            Ordering::Equal => return Ok(()),
-            Ordering::Less => {}
-        }
+        let entry = checked::<C>(sequence, Kind::RANGE_DELETION, begin, end)?;
+        let Some((first, after)) = checked_range(comparator, begin, end)? else {
+            return Ok(());
+        };
         let counts = &mut self.counts;
         let added = || counts.count(comparator, &entry);
         let tombstones = &self.table.tombstones;
@@ -414,7 +404,7 @@ impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
         if kind == Kind::RANGE_DELETION {
             return self.delete_range(sequence, user_key, value);
         }
-        let mut entry = Self::checked(sequence, kind, user_key, value)?;
+        let mut entry = checked::<C>(sequence, kind, user_key, value)?;
         let mut folded = Vec::new();
         if self.folds(kind) {
             entry = self.fold(entry, &mut folded)?;
@@ -437,27 +427,6 @@ impl<'t, C: Comparator, R: MemTableRep<Comparator = C>> Writer<'t, C, R> {
     /// How many entries were linked so far.
     pub(super) fn linked(&self) -> u64 {
         self.counts.entries
-    }
-
-    fn checked<'e>(
-        sequence: SequenceNumber,
-        kind: Kind,
-        user_key: &'e [u8],
-        value: &'e [u8],
-    ) -> Result<EntryRef<'e>> {
-        if sequence > MAX_SEQUENCE_NUMBER {
-            return Err(Error::SequenceTooLarge { sequence });
-        }
-        if user_key.len() < C::TIMESTAMP_LEN {
-            let length = user_key.len();
-            return Err(Error::InvalidTimestamp { length });
-        }
-        Ok(EntryRef {
-            user_key,
-            sequence,
-            kind,
-            value,
-        })
     }
 }
 

@@ -27,4 +27,5 @@ mod sequences;
 mod threads;
 mod varint;
 mod walks;
+mod write_batch;
 mod write_buffer;

@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 /// are operations, 1 KiB makes some hundred, and five times as many executions as 4 KiB.
 fn input_bytes_max(target: &str) -> usize {
     match target {
-        "in_place" | "ops" | "tombstones" => 1024,
+        "in_place" | "ops" | "tombstones" | "write_batch" => 1024,
         _ => 4096,
     }
 }

@@ -419,3 +419,56 @@ fn l0_a_table_of_the_engine_s_own_is_written() {
     let stats = engine.flush(None).expect("two tables wait");
     assert_eq!((stats.tables, stats.entries, stats.hidden), (2, 1, 1));
 }
+
+/// Counts what it gets.
+struct Counter(u64);
+
+impl FlushSink for Counter {
+    type Output = ();
+    type Error = core::convert::Infallible;
+
+    fn add(&mut self, _: &EntryRef<'_>) -> Result<(), Self::Error> {
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn delete_range(&mut self, _: &Fragment<'_>) -> Result<(), Self::Error> {
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn finish(self, stats: &FlushStats) -> Result<(), Self::Error> {
+        assert_eq!(stats.entries + stats.range_deletions, self.0);
+        Ok(())
+    }
+}
+
+/// A reader at an older timestamp sees what a newer range deletion covers.
+#[test]
+fn l5_with_timestamps_what_is_covered_is_kept() {
+    use crate::key::TimestampedComparator;
+    let order = || TimestampedComparator::bytewise().expect("8 bytes");
+    let table = || MemTable::with_comparator(order()).build().expect("a table");
+    let list = MemTableList::new(ListOptions::default(), table(), ()).expect("a list");
+    let list = Arc::new(list);
+    let sequencer = Sequencer::new(0).expect("a sequencer");
+    let at = |key: &[u8], timestamp: u64| [key, &timestamp.to_le_bytes()].concat();
+    let added = ListHandle::new(&list).write(|writer| {
+        let batch = sequencer.reserve(2).expect("room");
+        writer.add(1, Kind::VALUE, &at(b"b", 5), b"").expect("room");
+        let (begin, end) = (at(b"a", 9), at(b"c", 9));
+        writer
+            .add(2, Kind::RANGE_DELETION, &begin, &end)
+            .expect("room");
+        batch.publish();
+    });
+    added.expect("open");
+    list.switch(table()).expect("not inside");
+    let job = list.pick(None).expect("one waits");
+    let snapshots = Snapshots::new();
+    let (_, stats) = job.run(&sequencer, &snapshots, Counter(0)).expect("sound");
+    assert_eq!(
+        (stats.entries, stats.range_deletions, stats.covered),
+        (1, 1, 0)
+    );
+}

@@ -4,6 +4,7 @@
 mod in_place;
 mod merges;
 mod ranges;
+mod write_batch;
 
 use std::cmp::Ordering;
 
@@ -18,12 +19,13 @@ use verimem_model::{Histogram, Key, Value};
 pub use in_place::check_in_place;
 pub use merges::check_merges;
 pub use ranges::check_tombstones;
+pub use write_batch::{check_bytes as check_batch_bytes, check_insertion, check_write_batch, dump};
 
 /// A fuzz target: its name, which is that of its corpus folder, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("codec", check_codec),
     ("entry", check_entry),
     ("in_place", check_in_place),
@@ -32,6 +34,7 @@ pub const TARGETS: [Target; 8] = [
     ("merge", check_merges),
     ("ops", |bytes| drop(check_ops(bytes))),
     ("tombstones", check_tombstones),
+    ("write_batch", check_write_batch),
 ];
 
 const PROTECTIONS: [Protection; 5] = [

@@ -6,6 +6,7 @@
 //!   [`Faulty`] one with a planted bug;
 //! - [`hostile`] holds what the fuzz targets do, so that tests can replay their
 //!   corpora;
+//! - [`write_batch`] is a write batch as plain as it can be;
 //! - [`seeds`] makes the corpora.
 #![cfg(not(any(loom, shuttle)))]
 
@@ -29,6 +30,7 @@ mod run;
 pub mod seeds;
 mod slots;
 mod subject;
+pub mod write_batch;
 mod writes;
 
 pub use candidate::{Abilities, Candidate};

@@ -3,6 +3,8 @@
 use verimem::codec::{put_fixed64, put_length_prefixed, put_varint64};
 use verimem::{EntryRef, Kind, Protection, encode};
 
+use crate::write_batch::{ENTRIES, OTHERS, Plain, bytes_of};
+
 /// A pseudo-random sequence (splitmix64), good enough to pick test bytes.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
@@ -41,6 +43,7 @@ pub fn corpus(target: &str) -> Vec<Vec<u8>> {
         "in_place" => random_seeds(36, 32, 1.12),
         "ops" => random_seeds(36, 64, 1.12),
         "tombstones" => random_seeds(24, 16, 1.2),
+        "write_batch" => write_batch_seeds(),
         _ => random_seeds(24, 8, 1.18),
     }
 }
@@ -55,6 +58,36 @@ fn random_seeds(count: u64, shortest: usize, growth: f64) -> Vec<Vec<u8>> {
             bytes
         })
         .collect()
+}
+
+/// One of each record, all of them together, and steps of a builder.
+fn write_batch_seeds() -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    for column_family in [0, 300] {
+        for (kind, _, has_value) in ENTRIES {
+            let value = if has_value {
+                &b"z-value-and-time"[..]
+            } else {
+                b""
+            };
+            let (key, value) = (b"k".to_vec(), value.to_vec());
+            records.push(Plain::Entry(column_family, kind, key, value));
+        }
+    }
+    for (record_type, strings) in OTHERS {
+        records.push(Plain::Other(record_type, vec![b"xid".to_vec(); strings]));
+    }
+    let mut files: Vec<Vec<u8>> = records
+        .iter()
+        .map(|record| {
+            let mut bytes = Vec::new();
+            record.encode(&mut bytes);
+            bytes
+        })
+        .collect();
+    files.push(bytes_of(7, &records));
+    files.extend(random_seeds(24, 64, 1.16));
+    files
 }
 
 fn codec_seeds() -> Vec<Vec<u8>> {

@@ -102,11 +102,11 @@ fn table(ranges: u64) -> MemTable {
 }
 
 /// What an operation that was refused memory may say; `None` when it must succeed.
-type Refused = Option<fn(&Error) -> bool>;
+pub(super) type Refused = Option<fn(&Error) -> bool>;
 
 /// Tries an operation on a new table with no allocation granted, with one, with two, until
 /// it is refused none. In between it says so, changes nothing, and leaks nothing.
-fn each_refusal(
+pub(super) fn each_refusal(
     name: &str,
     ranges: u64,
     may_say: Refused,
@@ -141,7 +141,7 @@ fn each_refusal(
     assert_eq!(refusals > 0, may_say.is_some(), "{name} was never refused");
 }
 
-fn out_of_memory(error: &Error) -> bool {
+pub(super) fn out_of_memory(error: &Error) -> bool {
     matches!(error, Error::OutOfMemory { .. })
 }
 

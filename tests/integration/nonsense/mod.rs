@@ -3,6 +3,7 @@
 //! A row is tried on a table with some of everything in it. Afterwards the table is what it
 //! was: the same entries, the same counters, the same answers; and it works.
 
+mod batches;
 mod keys;
 mod memory;
 mod panics;

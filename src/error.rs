@@ -182,8 +182,8 @@ pub enum Corruption {
         record_type: u8,
         /// Where the record begins, in bytes from the beginning of the batch.
         offset: usize,
-        /// Name of the field.
-        field: &'static str,
+        /// Which field it is.
+        field: RecordField,
         /// What is wrong with it.
         damage: Damage,
     },
@@ -204,6 +204,51 @@ pub enum Corruption {
         key: CorruptKey,
     },
 }
+
+/// A field of a record of a write batch. Not a string, so that errors stay as small as they are: each
+/// answer of a table has room for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordField {
+    /// The column family's number.
+    ColumnFamily,
+    /// A user key.
+    Key,
+    /// A value.
+    Value,
+    /// A merge operand.
+    Operand,
+    /// The end of a range deletion.
+    RangeEnd,
+    /// The time behind a timed value.
+    Time,
+    /// What is for the log only.
+    LogData,
+    /// The name of a transaction.
+    TransactionName,
+    /// The timestamp of a commit.
+    Timestamp,
+}
+
+impl fmt::Display for RecordField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ColumnFamily => "column family",
+            Self::Key => "key",
+            Self::Value => "value",
+            Self::Operand => "operand",
+            Self::RangeEnd => "end of the range",
+            Self::Time => "time",
+            Self::LogData => "log data",
+            Self::TransactionName => "name of the transaction",
+            Self::Timestamp => "timestamp",
+        })
+    }
+}
+
+// It is part of what each step of a cursor may return.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Corruption>() <= 32 && size_of::<Error>() <= 40);
 
 /// What is wrong with a field of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

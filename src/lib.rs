@@ -47,7 +47,7 @@ pub mod write_buffer;
 
 pub use batch::{WriteBatch, WriteBatchRef};
 pub use entry::{EntryRef, LookupKey, Protection, decode, encode, encoded_len};
-pub use error::{CorruptKey, Corruption, Damage, Error, Result};
+pub use error::{CorruptKey, Corruption, Damage, Error, RecordField, Result};
 pub use key::{
     BytewiseComparator, CappedPrefix, Comparator, FixedPrefix, Kind, MAX_SEQUENCE_NUMBER,
     PrefixExtractor, PrefixMode, ReverseBytewiseComparator, SequenceNumber, SharedPrefixComparator,

@@ -7,7 +7,9 @@ use std::ptr::NonNull;
 
 use arbitrary::Unstructured;
 use verimem::batch::Record;
-use verimem::{Corruption, Damage, Error, Kind, MAX_SEQUENCE_NUMBER, WriteBatch, WriteBatchRef};
+use verimem::{
+    Corruption, Damage, Error, Kind, MAX_SEQUENCE_NUMBER, RecordField, WriteBatch, WriteBatchRef,
+};
 use verimem_driver::seeds::Random;
 use verimem_driver::write_batch::{Plain, any};
 
@@ -287,7 +289,7 @@ impl Run {
     fn read(&mut self, bytes: &[u8], name: &'static str) -> Result<(), String> {
         let ours = WriteBatchRef::from_bytes(bytes);
         if let Err(Error::Corruption(Corruption::BadRecord { field, damage, .. })) = &ours {
-            if *field == "time" {
+            if *field == RecordField::Time {
                 return Ok(()); // RocksDB would read what is before the value
             }
             if *damage == Damage::BadVarint {

@@ -7,7 +7,7 @@ use crate::codec::{
     MAX_VARINT32_LEN, decode_length_prefixed, decode_varint32, varint_length, write_varint32,
 };
 use crate::entry::MAX_USER_KEY_LEN;
-use crate::error::{Corruption, Damage, Error, Result};
+use crate::error::{Corruption, Damage, Error, RecordField, Result};
 use crate::key::Kind;
 use crate::timed_value::TimedValue;
 
@@ -236,7 +236,7 @@ struct Fields<'b> {
 }
 
 impl<'b> Fields<'b> {
-    fn bad(&self, field: &'static str, cause: Corruption) -> Corruption {
+    fn bad(&self, field: RecordField, cause: Corruption) -> Corruption {
         Corruption::BadRecord {
             record_type: self.record_type,
             offset: self.offset,
@@ -249,7 +249,7 @@ impl<'b> Fields<'b> {
     }
 
     #[inline]
-    fn bytes(&mut self, field: &'static str) -> Result<&'b [u8], Corruption> {
+    fn bytes(&mut self, field: RecordField) -> Result<&'b [u8], Corruption> {
         match decode_length_prefixed(self.rest) {
             Ok((bytes, rest)) => {
                 self.rest = rest;
@@ -266,7 +266,7 @@ impl<'b> Fields<'b> {
                 self.rest = rest;
                 Ok(id)
             }
-            Err(cause) => Err(self.bad("column family", cause)),
+            Err(cause) => Err(self.bad(RecordField::ColumnFamily, cause)),
         }
     }
 
@@ -275,12 +275,12 @@ impl<'b> Fields<'b> {
     fn value(&mut self, kind: Kind) -> Result<&'b [u8], Corruption> {
         let value = match kind {
             Kind::DELETION | Kind::SINGLE_DELETION => return Ok(&[]),
-            Kind::RANGE_DELETION => return self.bytes("end of the range"),
-            Kind::MERGE => return self.bytes("operand"),
-            _ => self.bytes("value")?,
+            Kind::RANGE_DELETION => return self.bytes(RecordField::RangeEnd),
+            Kind::MERGE => return self.bytes(RecordField::Operand),
+            _ => self.bytes(RecordField::Value)?,
         };
         if kind == Kind::VALUE_PREFERRED_SEQNO && TimedValue::unpack(value).is_err() {
-            return Err(self.bad("time", Corruption::Truncated { what: "time" }));
+            return Err(self.bad(RecordField::Time, Corruption::Truncated { what: "time" }));
         }
         Ok(value)
     }
@@ -316,7 +316,7 @@ pub(super) fn decode_record(
                 false => DEFAULT_COLUMN_FAMILY,
             },
             kind,
-            user_key: fields.bytes("key")?,
+            user_key: fields.bytes(RecordField::Key)?,
             value: fields.value(kind)?,
         }),
         None => decode_marker(&mut fields)?,
@@ -325,9 +325,9 @@ pub(super) fn decode_record(
 }
 
 fn decode_marker<'b>(fields: &mut Fields<'b>) -> Result<Record<'b>, Corruption> {
-    const XID: &str = "name of the transaction";
+    const XID: RecordField = RecordField::TransactionName;
     Ok(match fields.record_type {
-        LOG_DATA => Record::LogData(fields.bytes("log data")?),
+        LOG_DATA => Record::LogData(fields.bytes(RecordField::LogData)?),
         NOOP => Record::Noop,
         BEGIN_PREPARE => Record::BeginPrepare,
         BEGIN_PERSISTED_PREPARE => Record::BeginPersistedPrepare,
@@ -339,7 +339,7 @@ fn decode_marker<'b>(fields: &mut Fields<'b>) -> Result<Record<'b>, Corruption> 
             xid: fields.bytes(XID)?,
         },
         COMMIT_WITH_TIMESTAMP => Record::CommitWithTimestamp {
-            timestamp: fields.bytes("timestamp")?,
+            timestamp: fields.bytes(RecordField::Timestamp)?,
             xid: fields.bytes(XID)?,
         },
         ROLLBACK => Record::Rollback {

@@ -323,7 +323,8 @@ impl<H: Handle> Cursor<H> {
     ///
     /// [`Error::Corruption`](crate::Error::Corruption) when the checksum differs, and as for
     /// [`status`](Self::status).
-    #[inline]
+    // As a call, it makes a step of a scan a quarter dearer.
+    #[inline(always)]
     pub fn entry(&self) -> Result<Option<EntryRef<'_>>> {
         let Some(position) = self.position else {
             return self.status().map(|()| None);

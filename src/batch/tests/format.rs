@@ -5,7 +5,7 @@ use std::string::ToString;
 use std::vec::Vec;
 
 use super::*;
-use crate::error::Damage;
+use crate::error::{Damage, RecordField};
 
 fn entry(
     column_family: u32,
@@ -215,35 +215,50 @@ fn w3_damage_is_named() {
         (one(1, b"\x1A\x01k"), unknown(0x1A)),
         (one(0, b"\x7F"), unknown(0x7F)),
         (one(0, b"\xFF"), unknown(0xFF)),
-        (one(1, b"\x00"), bad(0x00, "key", short)),
-        (one(1, b"\x00\x02k"), bad(0x00, "key", short)),
-        (one(1, b"\x01\x01k"), bad(0x01, "value", short)),
+        (one(1, b"\x00"), bad(0x00, RecordField::Key, short)),
+        (one(1, b"\x00\x02k"), bad(0x00, RecordField::Key, short)),
+        (one(1, b"\x01\x01k"), bad(0x01, RecordField::Value, short)),
         (
             one(1, b"\x01\x80\x80\x80\x80\x80\x00k"),
-            bad(0x01, "key", varint),
+            bad(0x01, RecordField::Key, varint),
         ),
         (
             one(1, b"\x01\xFF\xFF\xFF\xFF\x10k"),
-            bad(0x01, "key", varint),
+            bad(0x01, RecordField::Key, varint),
         ),
         (
             one(1, b"\x01\xFF\xFF\xFF\xFF\x0Fk"),
-            bad(0x01, "key", short),
+            bad(0x01, RecordField::Key, short),
         ),
-        (one(1, b"\x02\x01k\x05op"), bad(0x02, "operand", short)),
-        (one(1, b"\x05\xFF"), bad(0x05, "column family", short)),
+        (
+            one(1, b"\x02\x01k\x05op"),
+            bad(0x02, RecordField::Operand, short),
+        ),
+        (
+            one(1, b"\x05\xFF"),
+            bad(0x05, RecordField::ColumnFamily, short),
+        ),
         (
             one(1, b"\x05\xFF\xFF\xFF\xFF\xFF"),
-            bad(0x05, "column family", varint),
+            bad(0x05, RecordField::ColumnFamily, varint),
         ),
-        (one(1, b"\x0F\x01k"), bad(0x0F, "end of the range", short)),
-        (one(1, b"\x18\x01k\x077 bytes"), bad(0x18, "time", short)),
-        (one(0, b"\x03\x05blob"), bad(0x03, "log data", short)),
+        (
+            one(1, b"\x0F\x01k"),
+            bad(0x0F, RecordField::RangeEnd, short),
+        ),
+        (
+            one(1, b"\x18\x01k\x077 bytes"),
+            bad(0x18, RecordField::Time, short),
+        ),
+        (
+            one(0, b"\x03\x05blob"),
+            bad(0x03, RecordField::LogData, short),
+        ),
         (
             one(0, b"\x15\x02now\x02tx"),
-            bad(0x15, "name of the transaction", short),
+            bad(0x15, RecordField::TransactionName, short),
         ),
-        (one(0, b"\x15"), bad(0x15, "timestamp", short)),
+        (one(0, b"\x15"), bad(0x15, RecordField::Timestamp, short)),
     ];
     for (bytes, damage) in damaged {
         let read = WriteBatchRef::from_bytes(&bytes).map(|_| ());
@@ -262,7 +277,7 @@ fn w3_damage_has_a_message() {
     let bad = |damage| Corruption::BadRecord {
         record_type: 0x01,
         offset: 12,
-        field: "key",
+        field: RecordField::Key,
         damage,
     };
     let messages = [

@@ -260,11 +260,21 @@ fn w3_damage_is_named() {
         ),
         (one(0, b"\x15"), bad(0x15, RecordField::Timestamp, short)),
     ];
+    let mut names = std::collections::BTreeSet::new();
     for (bytes, damage) in damaged {
+        if let Corruption::BadRecord { field, .. } = &damage {
+            assert!(damage.to_string().contains(&field.to_string()), "{damage}");
+            names.insert(field.to_string());
+        }
         let read = WriteBatchRef::from_bytes(&bytes).map(|_| ());
         assert_eq!(read, Err(Error::Corruption(damage)));
         assert!(WriteBatch::from_bytes(bytes).is_err());
     }
+    assert_eq!(
+        names.len(),
+        9,
+        "each field has a name of its own: {names:?}"
+    );
     for length in 0..HEADER_LEN {
         let what = "header of a write batch";
         let read = WriteBatchRef::from_bytes(&[0; HEADER_LEN][..length]).map(|_| ());

@@ -25,6 +25,8 @@ pub enum Why {
     EmptyRange,
     /// It refuses a range deletion that begins where another with the same number does (SPEC D1).
     RepeatedRange,
+    /// It refuses a duplicate at once, where a vector notices it late, and drops it (SPEC R4).
+    LateDuplicate,
     /// It wraps numbers that are too large (SPEC E3).
     SequenceTooLarge,
     /// It takes entries after it was sealed (SPEC W7).
@@ -59,6 +61,7 @@ impl Why {
             Self::Entity => "entity",
             Self::EmptyRange => "empty_range",
             Self::RepeatedRange => "repeated_range",
+            Self::LateDuplicate => "late_duplicate",
             Self::SequenceTooLarge => "sequence_too_large",
             Self::AfterSeal => "after_seal",
             Self::LargestSequence => "largest_sequence",

@@ -48,11 +48,11 @@ pub fn fitting(config: &Config) -> Config {
     config.earliest_sequence = 0;
     // Keys with timestamps have runs of their own, and RocksDB has one policy for duplicates.
     config.timestamp_len = 0;
-    config.duplicates = Duplicates::Reject;
-    if config.rep == Rep::Vector {
-        // It notices duplicates too late to refuse them.
-        config.rep = Rep::SkipList;
-    }
+    // A vector notices duplicates too late to refuse them.
+    config.duplicates = match config.rep {
+        Rep::Vector => Duplicates::KeepFirst,
+        _ => Duplicates::Reject,
+    };
     config
 }
 

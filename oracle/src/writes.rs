@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use verimem::{BatchError, Error};
-use verimem_driver::BatchWriter;
+use verimem_driver::{BatchWriter, Rep};
 use verimem_model::{
     Add, Batch, Beside, Bulk, Entry, KeyChoice, MAX_SEQUENCE, PREFIX_HINTS, SequenceChoice, Value,
     kind,
@@ -155,7 +155,10 @@ impl<'s> Run<'s> {
                     Plan::Leave => continue,
                     Plan::Refused(error) => Err(error),
                     Plan::Nothing => Ok(()),
-                    Plan::Both if !self.there(&entry, way) => Err(Error::Duplicate),
+                    Plan::Both if !self.there(&entry, way) => match self.refusal() {
+                        Some(refusal) => Err(refusal),
+                        None => continue,
+                    },
                     Plan::Both => {
                         self.note(&entry);
                         Ok(())
@@ -249,7 +252,10 @@ impl<'s> Run<'s> {
             Plan::Leave => return Ok(()),
             Plan::Refused(error) => Err(error),
             Plan::Nothing => Ok(()),
-            Plan::Both if !self.there(entry, way) => Err(Error::Duplicate),
+            Plan::Both if !self.there(entry, way) => match self.refusal() {
+                Some(refusal) => Err(refusal),
+                None => return Ok(()),
+            },
             Plan::Both => {
                 self.note(entry);
                 Ok(())
@@ -260,6 +266,16 @@ impl<'s> Run<'s> {
             return Err(format!("{entry:?}: {ours:?} here, {expected:?} there"));
         }
         Ok(())
+    }
+
+    /// How our table refuses what RocksDB refused as a duplicate; `None` if it would take it, and
+    /// drop it later: then it is not asked.
+    fn refusal(&mut self) -> Option<Error> {
+        if self.config.rep == Rep::Vector {
+            self.totals.explain(Why::LateDuplicate);
+            return None;
+        }
+        Some(Error::Duplicate)
     }
 
     /// What becomes of an entry.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use verimem::in_place::{OwnedLookup, Updated};
 use verimem::merge::StringAppend;
 use verimem::{EntryRef, Error, Kind, Lookup, MemTable, Protection, TimestampedComparator};
-use verimem_driver::{Config, Subject, open};
-use verimem_model::{Answer, Base, Entry, Hidden, MAX_SEQUENCE, Merging, Pattern, Sight, kind};
+use verimem_driver::{Config, Rep, Subject, open};
+use verimem_model::{
+    Answer, Base, Duplicates, Entry, Hidden, MAX_SEQUENCE, Merging, Pattern, Sight, kind,
+};
 use verimem_oracle::{Code, Extras, Reply, Rocks, Seen, Way, entity, folded, revised, theirs};
 
 /// Both tables, with the same options.
@@ -222,6 +224,33 @@ fn d1_a_range_deletion_with_begin_and_number_of_another_is_refused() {
     let (ours, theirs) = pair.get(b"c", 9);
     assert!(matches!(ours, Answer::Deleted { sequence: 5, .. }));
     assert_eq!((theirs.code, theirs.covering), (Code::Missing, 0));
+}
+
+#[test]
+fn r4_a_vector_drops_a_duplicate_that_is_refused_there() {
+    let config = Config {
+        rep: Rep::Vector,
+        duplicates: Duplicates::KeepFirst,
+        ..Config::default()
+    };
+    let mut pair = Pair::new(Merging::Nothing);
+    pair.ours = open(&config).expect("a table");
+    pair.add(b"a", 5, kind::VALUE, b"first");
+    let second = entry(b"a", 5, kind::VALUE, b"second");
+    assert_eq!(pair.ours.add(&second), Ok(()));
+    assert!(!pair.there(&second));
+    let (ours, theirs) = pair.get(b"a", 9);
+    assert!(
+        matches!(
+            ours,
+            Answer::Found {
+                value: b"first",
+                ..
+            }
+        ),
+        "{ours:?}"
+    );
+    assert_eq!(theirs.code, Code::Value);
 }
 
 #[test]
